@@ -1,0 +1,152 @@
+"""What stands when a request arrives, read in one message to the database, in its company's scope.
+
+The call with its branch and company, whether the same request was here before, how often the call asked
+the same, which round of offers was the last; and what the company offers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Count, Max, OuterRef, Q, QuerySet, Subquery
+from django.utils import timezone
+
+from apps.calls.models import Call, FunctionCall, Offer, TelephonyAccount
+from apps.calls.replay import Keys
+from apps.calls.resolution import Destination
+from apps.core.prepared import Prepared, Row, columns, instance, send
+from apps.scheduling.places import bookable
+from apps.tenants.models import Branch, Company
+from apps.tenants.scoping import company_scope
+
+LOOP_SECONDS = 60
+# Long, and of no use during the call.
+LEFT_OUT = ("transcript", "analysis")
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A request at its branch. ``call`` is None before its first function or event.
+
+    ``places`` are the rows of what its company offers. ``repeats``: how often the call asked just this
+    within a minute; ``known``: the same request was here.
+    """
+
+    branch: Branch
+    places: Sequence[Row]
+    call: Call | None = None
+    known: bool = False
+    repeats: int = 0
+    last_round: int = 0
+
+    @property
+    def company(self) -> Company:
+        return self.branch.company
+
+
+def arrive(
+    account: TelephonyAccount, destination: Destination, *, call_id: str, keys: Keys
+) -> Arrival | None:
+    """The request's call and branch; None when the branch or its company is switched off."""
+    calls, places = send(
+        _call.bound(
+            company=destination.company_id,
+            account=account.pk,
+            call_id=call_id,
+            signature=keys.signature,
+            # Without a tool call only the equal signature counts; no digest is empty.
+            tool=keys.tool or "",
+            arguments=keys.arguments,
+            since=timezone.now() - timedelta(seconds=LOOP_SECONDS),
+        ),
+        bookable(destination.company_id),
+    )
+    found = _of_call(calls[0], places) if calls else None
+    if found is not None and found.branch.pk == destination.branch_id:
+        return found if found.branch.active and found.company.active else None
+    row = _branch.first(company=destination.company_id, branch=destination.branch_id)
+    if row is None:
+        return None
+    # A call that began at another number of the same company stays where it began.
+    return found if found is not None else Arrival(_branch_of(row), places)
+
+
+def _of_call(row: Row, places: Sequence[Row]) -> Arrival:
+    known, repeats, last_round = row[:_TO_CALL]
+    return Arrival(
+        branch=_branch_of(row[_TO_BRANCH:]),
+        places=places,
+        call=instance(Call, row[_TO_CALL:_TO_BRANCH], but_not=LEFT_OUT),
+        known=known is not None,
+        repeats=repeats or 0,
+        last_round=last_round or 0,
+    )
+
+
+def _branch_of(row: Row) -> Branch:
+    branch: Branch = instance(Branch, row[:_TO_COMPANY])
+    branch.company = instance(Company, row[_TO_COMPANY:])
+    return branch
+
+
+_TO_CALL = 3
+_TO_BRANCH = _TO_CALL + len(columns(Call, but_not=LEFT_OUT))
+_TO_COMPANY = len(columns(Branch))
+
+
+def _build_call(
+    *, company: int, account: int, call_id: str, signature: str, tool: str, arguments: str, since: datetime
+) -> QuerySet[Call, Any]:
+    with company_scope(company):
+        log = FunctionCall.objects.order_by()
+        same = log.filter(Q(signature_key=signature) | Q(tool_key=tool), account_id=account)
+        repeats = (
+            log.filter(call_id=OuterRef("pk"), argument_key=arguments, started_at__gt=since)
+            .values("call_id")
+            .annotate(number=Count("pk"))
+        )
+        rounds = (
+            Offer.objects.order_by()
+            .filter(call_id=OuterRef("pk"))
+            .values("call_id")
+            .annotate(last=Max("round"))
+        )
+        return (
+            Call.objects.order_by()
+            .filter(account_id=account, external_id=call_id)
+            .values_list(
+                Subquery(same.values("pk")[:1]),
+                Subquery(repeats.values("number")),
+                Subquery(rounds.values("last")),
+                *columns(Call, but_not=LEFT_OUT),
+                *columns(Branch, under="branch"),
+                *columns(Company, under="branch__company"),
+            )
+        )
+
+
+_call = Prepared(
+    _build_call,
+    company=int,
+    account=int,
+    call_id=str,
+    signature=str,
+    tool=str,
+    arguments=str,
+    since=datetime,
+)
+
+
+def _build_branch(*, company: int, branch: int) -> QuerySet[Branch, Any]:
+    with company_scope(company):
+        return (
+            Branch.objects.order_by()
+            .filter(pk=branch, active=True, company__active=True)
+            .values_list(*columns(Branch), *columns(Company, under="company"))
+        )
+
+
+_branch = Prepared(_build_branch, company=int, branch=int)

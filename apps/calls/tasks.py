@@ -1,0 +1,30 @@
+"""Background work of calls; each names its company, and is safe to run twice or never."""
+
+from __future__ import annotations
+
+from celery import shared_task
+
+from apps.core.background import enqueue
+from apps.tenants.scoping import company_scope
+
+
+def tell_settlement_later(company_id: int, notice_id: int) -> None:
+    """Tell the agent what became of a booking, now, but not in the way of anybody."""
+    enqueue(tell_settlement, company_id, notice_id)
+
+
+@shared_task(name="calls.tell_settlement")
+def tell_settlement(company_id: int, notice_id: int) -> None:
+    """Tell the agent of a call that is on what became of a booking."""
+    from apps.calls import settlement
+
+    with company_scope(company_id):
+        settlement.tell(notice_id)
+
+
+@shared_task(name="calls.close_stale_calls")
+def close_stale_calls() -> None:
+    """Close the calls whose end was never told."""
+    from apps.calls import stale_calls
+
+    stale_calls.close_stale_calls()

@@ -1,0 +1,26 @@
+"""Commands whose usage errors are one clear line, as those of their values are."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+
+class OneLineParser(CommandParser):
+    """A parser that does not print the whole usage above its complaint; ``--help`` does that."""
+
+    def error(self, message: str) -> NoReturn:
+        if not self.called_from_command_line:
+            raise CommandError(f"Error: {message}", returncode=2)
+        self.exit(2, f"{self.prog}: {message}\n")
+
+
+class OneLineCommand(BaseCommand):
+    """The base of the product's commands."""
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+        parser = super().create_parser(prog_name, subcommand, **kwargs)
+        # Django makes the parser itself and leaves no other way to say of what kind.
+        parser.__class__ = OneLineParser
+        return parser

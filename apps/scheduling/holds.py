@@ -1,0 +1,181 @@
+"""Offered slots kept for the conversation that heard them; the database says who has which seat.
+
+A hold protects an offer for the time a caller needs to say yes. The calendar decides in the end: whoever
+books is not asked for a hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from apps.core.prepared import Prepared, Statement, adapted, send
+from apps.flags.registry import Flag
+from apps.flags.state import is_on
+from apps.scheduling import occupancy, reservations
+from apps.scheduling.availability import Window
+from apps.scheduling.models import Hold
+from apps.scheduling.occupancy import Occupancy
+from apps.scheduling.places import Place
+from apps.services.models import EventType
+from apps.tenants.scoping import current_company_id
+
+
+def keep(
+    place: Place,
+    starts: Mapping[datetime, int],
+    *,
+    owner: str,
+    taken: Occupancy,
+    moving_id: int | None = None,
+) -> set[datetime]:
+    """Keep these starts for the owner; returns those that are kept now.
+
+    ``starts`` says how many seats are left of each, ``taken`` is what was read before they were chosen
+    (without ``moving_id``). Whoever was faster since then is noticed: the calendar's row is locked, so
+    that of two overlapping offers one is kept, and what was booked since then is counted. So is another
+    company that shares the calendar, by the constraint.
+    """
+    if not starts:
+        return set()
+    until = timezone.now() + timedelta(seconds=settings.SLOT_HOLD_SECONDS)
+    own = {hold.start for hold in taken.holds if hold.owner == owner}
+    known = [start for start in starts if start.timestamp() in own]
+    if known:
+        _of(place, known, owner=owner).update(expires_at=until)
+    fresh = [start for start in starts if start not in known]
+    if not fresh:
+        return set(known)
+    _, *inserted = send(
+        _lock.bound(calendar=place.event_type_id),
+        *(
+            _insertion(
+                place,
+                start,
+                owner=owner,
+                # So many as are taken by now, less those that were known, were taken since.
+                seats=starts[start] + taken.bookings_at(start.timestamp(), place),
+                moving_id=moving_id,
+                seat=taken.free_seat(start.timestamp()),
+                until=until,
+            )
+            for start in fresh
+        ),
+        durable=False,
+    )
+    return {*known, *(start for start, rows in zip(fresh, inserted, strict=True) if rows)}
+
+
+def lock(place: Place) -> None:
+    """Nobody else keeps or books anything of this calendar until the end of the transaction."""
+    _lock.rows(calendar=place.event_type_id)
+
+
+def hold(place: Place, start: datetime, *, owner: str, moving_id: int | None = None) -> bool:
+    """Keep one start that was chosen. False: others have every seat of it, and the calendar decides."""
+    day = start.astimezone(place.zone).date()
+    taken = occupancy.read(place, Window(day, day), owner=owner, phone=None, moving_id=moving_id)
+    left = place.service.capacity - taken.bookings_at(start.timestamp(), place)
+    return bool(keep(place, {start: left}, owner=owner, taken=taken, moving_id=moving_id))
+
+
+def settle(place: Place, kept: Iterable[datetime], *, owner: str, taken: Occupancy) -> None:
+    """After an offer: what has expired goes, and Cal.com is told where the company wants that."""
+    expired = [one.id for one in taken.holds if one.at <= taken.now and one.owner != owner]
+    if expired:
+        drop(Hold.objects.filter(pk__in=expired, expires_at__lte=timezone.now()))
+    starts = list(kept)
+    if starts and is_on(Flag.CALCOM_RESERVATIONS, company_id=place.company.pk):
+        reservations.reserve(place, starts, owner=owner)
+
+
+# --- Giving back --------------------------------------------------------------------------------
+
+
+def drop(rows: QuerySet[Hold, Hold]) -> int:
+    """Delete these holds; what Cal.com has reserved for them is given back once that is committed."""
+    reserved = list(rows.exclude(reservation_uid="").values_list("event_type_id", "reservation_uid"))
+    dropped = rows.delete()[0]
+    if reserved:
+        transaction.on_commit(lambda: reservations.give_back(reserved))
+    return dropped
+
+
+def release(*, owner: str) -> int:
+    """Give the owner's holds back: the call has ended, or has booked; returns how many."""
+    return drop(Hold.objects.filter(owner=owner))
+
+
+def release_starts(place: Place, starts: Iterable[datetime], *, owner: str) -> int:
+    """Give back what the caller refused."""
+    return drop(_of(place, starts, owner=owner))
+
+
+def release_expired(event_type_id: int) -> int:
+    """Give back what nobody said yes to in time."""
+    return drop(Hold.objects.filter(event_type_id=event_type_id, expires_at__lte=timezone.now()))
+
+
+def _of(place: Place, starts: Iterable[datetime], *, owner: str) -> QuerySet[Hold, Hold]:
+    return Hold.objects.filter(event_type_id=place.event_type_id, start__in=list(starts), owner=owner)
+
+
+# --- The statements -----------------------------------------------------------------------------
+
+
+def _build_lock(*, calendar: int) -> QuerySet[EventType, Any]:
+    # "No key": rows that merely refer to the calendar are not kept waiting.
+    return EventType.objects.select_for_update(no_key=True).filter(pk=calendar).values_list("pk")
+
+
+_lock = Prepared(_build_lock, calendar=int)
+
+# Inserted where fewer live holds of others, open appointments and unsettled bookings overlap than there
+# are seats. Nothing that is booked takes longer than a day.
+_INSERT = """
+INSERT INTO scheduling_hold
+    (company_id, event_type_id, start, "end", seat, owner, expires_at, reservation_uid)
+SELECT %s, %s, %s, %s, %s, %s, %s, ''
+WHERE (
+    SELECT count(*) FROM scheduling_hold
+    WHERE company_id = %s AND event_type_id = %s AND owner <> %s AND expires_at > %s
+        AND start < %s AND "end" > %s
+) + (
+    SELECT count(*) FROM scheduling_appointment
+    WHERE company_id = %s AND event_type_id = %s AND status IN ('confirmed', 'requested') AND id <> %s
+        AND start < %s AND start > %s AND "end" > %s
+) + (
+    SELECT count(*) FROM scheduling_bookingattempt
+    WHERE company_id = %s AND event_type_id = %s AND kind IN ('book', 'reschedule')
+        AND state IN ('requested', 'submitting', 'unknown')
+        AND start < %s AND start > %s AND "end" > %s
+) < %s
+ON CONFLICT DO NOTHING
+RETURNING seat
+"""
+
+
+def _insertion(
+    place: Place,
+    start: datetime,
+    *,
+    owner: str,
+    seats: int,
+    moving_id: int | None,
+    seat: int,
+    until: datetime,
+) -> Statement:
+    company, calendar = current_company_id(), place.event_type_id
+    begins, ends = adapted(start), adapted(start + place.duration)
+    row = (company, calendar, begins, ends, seat, owner, adapted(until))
+    others = (company, calendar, owner, adapted(timezone.now()), ends, begins)
+    overlap = (ends, adapted(start - timedelta(days=1)), begins)
+    booked = (company, calendar, moving_id or 0, *overlap)
+    asked = (company, calendar, *overlap)
+    return Statement(_INSERT, (*row, *others, *booked, *asked, seats))

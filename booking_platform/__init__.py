@@ -1,0 +1,7 @@
+"""The project: settings, URLs, the web and the worker entry points."""
+
+from __future__ import annotations
+
+from .celery import app as celery_app
+
+__all__ = ["celery_app"]

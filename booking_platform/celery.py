@@ -1,0 +1,13 @@
+"""The Celery application; tasks live in each app's ``tasks`` module."""
+
+from __future__ import annotations
+
+import os
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "booking_platform.settings")
+
+app = Celery("booking_platform")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()

@@ -1,0 +1,1 @@
+"""PostgreSQL with a second wall: the connection tells the policies whose rows are meant."""

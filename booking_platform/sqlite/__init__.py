@@ -1,0 +1,1 @@
+"""The embedded database, with a patience that ends with the caller's."""

@@ -1,0 +1,59 @@
+"""A usage error is one line on stderr and exit code 2, for every command of the contract."""
+
+from __future__ import annotations
+
+import pytest
+from django.core.management import load_command_class
+from django.core.management.base import CommandError
+
+from apps.core.commands import OneLineCommand
+
+
+class Example(OneLineCommand):
+    def add_arguments(self, parser):  # type: ignore[no-untyped-def]
+        parser.add_argument("--phone", required=True)
+
+    def handle(self, *args: object, **options: object) -> None:
+        self.stdout.write("done")
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["--phone"], ["--phone", "1", "--nonsense"], ["--phone", "1", "extra"]]
+)
+def test_a_usage_error_is_one_line(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        Example().run_from_argv(["manage.py", "example", *arguments])
+    assert stopped.value.code == 2
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert output.err.startswith("manage.py example: ")
+    assert output.err.count("\n") == 1
+
+
+def test_help_still_shows_how_it_is_used(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        Example().run_from_argv(["manage.py", "example", "--help"])
+    assert stopped.value.code == 0
+    assert "usage: manage.py example" in capsys.readouterr().out
+
+
+def test_called_from_code_it_raises() -> None:
+    parser = Example().create_parser("manage.py", "example")
+    with pytest.raises(CommandError):
+        parser.parse_args([])
+
+
+@pytest.mark.parametrize(
+    ("app", "name"),
+    [
+        ("apps.scheduling", "clear_availability_cache"),
+        ("apps.scheduling", "reconcile_bookings"),
+        ("apps.operations", "booking_report"),
+        ("apps.operations", "check_setup"),
+        ("apps.operations", "erase_caller"),
+        ("apps.operations", "export_caller"),
+        ("apps.operations", "purge_expired"),
+    ],
+)
+def test_the_operators_commands_are_such(app: str, name: str) -> None:
+    assert isinstance(load_command_class(app, name), OneLineCommand)

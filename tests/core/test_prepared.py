@@ -1,0 +1,202 @@
+"""Queries put into SQL once, and statements sent together: the same rows and errors as one by one."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.db import IntegrityError, connection
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from apps.calls.models import Call, TelephonyAccount
+from apps.core.prepared import Prepared, change, columns, insertion, instance, send
+from apps.scheduling.models import CalendarAccount, Hold
+from apps.tenants.scoping import company_scope
+from tests.factories import API_KEY, SIGNING_KEY, Business, make_call
+
+START = datetime(2026, 1, 7, 14, 0, tzinfo=UTC)
+
+
+def new_hold(business: Business, *, owner: str, start: datetime = START, seat: int = 0) -> Hold:
+    return Hold(
+        company_id=business.company.pk,
+        event_type_id=business.event_type.pk,
+        start=start,
+        end=start + timedelta(minutes=45),
+        seat=seat,
+        owner=owner,
+        expires_at=start,
+    )
+
+
+def _of_owner(*, company: int, owner: str, after: datetime) -> QuerySet[Hold, Any]:
+    with company_scope(company):
+        rows = Hold.objects.filter(owner=owner, start__gte=after, seat__lt=5).order_by("start")
+        return rows.values_list(*columns(Hold))
+
+
+def test_a_prepared_query_finds_what_the_queryset_finds(inside: Business) -> None:
+    prepared = Prepared(_of_owner, company=int, owner=str, after=datetime)
+    later = START + timedelta(hours=1)
+    for hold in (
+        new_hold(inside, owner="a"),
+        new_hold(inside, owner="a", start=later),
+        new_hold(inside, owner="b"),
+    ):
+        hold.seat = 1 if hold.owner == "b" else 0
+        hold.save()
+    company = inside.company.pk
+    for owner, after in (("a", START), ("a", later), ("b", START), ("c", START)):
+        rows = prepared.rows(company=company, owner=owner, after=after)
+        expected = Hold.objects.filter(owner=owner, start__gte=after).order_by("start")
+        assert [instance(Hold, row) for row in rows] == list(expected)
+        assert [instance(Hold, row).start for row in rows] == [one.start for one in expected]
+    assert prepared.rows(company=company + 1, owner="a", after=START) == []
+    assert prepared.first(company=company, owner="c", after=START) is None
+
+
+def test_what_columns_hold_is_converted(company: Business) -> None:
+    def build(*, slug: str) -> QuerySet[TelephonyAccount, Any]:
+        return TelephonyAccount.objects.order_by().filter(slug=slug).values_list(*columns(TelephonyAccount))
+
+    row = Prepared(build, slug=str).first(slug=company.account.slug)
+    assert row is not None
+    found = instance(TelephonyAccount, row)
+    assert (found.signing_key, found.created_at, found.active) == (
+        SIGNING_KEY,
+        company.account.created_at,
+        True,
+    )
+
+
+def test_relations_are_read_with_it_and_what_is_left_out_is_loaded_when_asked_for(inside: Business) -> None:
+    make_call(inside, transcript="long", last_wish={"date_from": "2026-01-07", "asap": False})
+
+    def build(*, company: int, external_id: str) -> QuerySet[Call, Any]:
+        with company_scope(company):
+            rows = Call.objects.order_by().filter(external_id=external_id)
+            return rows.values_list("branch__slug", *columns(Call, but_not=["transcript"]))
+
+    row = Prepared(build, company=int, external_id=str).first(company=inside.company.pk, external_id="call_1")
+    assert row is not None
+    assert row[0] == inside.branch.slug
+    call = instance(Call, row[1:], but_not=["transcript"])
+    assert call.last_wish == {"date_from": "2026-01-07", "asap": False}
+    assert "transcript" not in vars(call)
+    assert call.transcript == "long"
+
+
+def test_a_query_is_put_into_sql_once(company: Business) -> None:
+    built = 0
+
+    def build(*, account: int) -> QuerySet[CalendarAccount, Any]:
+        nonlocal built
+        built += 1
+        with company_scope(company.company.pk):
+            return CalendarAccount.objects.order_by().filter(pk=account).values_list("api_key")
+
+    prepared = Prepared(build, account=int)
+    with company_scope(company.company.pk):
+        for _ in range(3):
+            assert prepared.rows(account=company.calendar.pk) in ([(API_KEY,)], [[API_KEY]])
+    assert built == 1
+
+
+def test_inserted_rows_are_as_saved_ones(inside: Business) -> None:
+    call = Call(
+        company=inside.company,
+        account=inside.account,
+        external_id="call_9",
+        branch=inside.branch,
+        caller_number=None,
+        last_wish={"ä": [1, None]},
+    )
+    send(insertion([call]))
+    found = Call.objects.get(external_id="call_9")
+    assert (found.caller_number, found.last_wish, found.state) == (None, {"ä": [1, None]}, Call.State.INBOUND)
+    assert abs(found.created_at - timezone.now()) < timedelta(seconds=10)
+
+
+def test_several_rows_are_inserted_at_once(inside: Business) -> None:
+    send(insertion([new_hold(inside, owner=str(number), seat=number) for number in range(3)]))
+    assert Hold.objects.count() == 3
+
+
+def test_a_change_sets_values_and_raises_counters(inside: Business) -> None:
+    call = make_call(inside, refusals=2)
+    other = make_call(inside, external_id="call_2", refusals=2)
+    where = {"id": call.pk, "company_id": inside.company.pk}
+    send(
+        change(
+            call,
+            where=where,
+            to={"spoken_name": "Erika", "last_wish": {"a": 1}, "standing_service_id": inside.service.pk},
+            more={"refusals": 1, "confirmations": 2},
+        )
+    )
+    call.refresh_from_db()
+    assert (call.spoken_name, call.last_wish, call.refusals, call.confirmations) == ("Erika", {"a": 1}, 3, 2)
+    assert call.standing_service_id == inside.service.pk
+    other.refresh_from_db()
+    assert (other.spoken_name, other.refusals) == ("", 2)
+    # A row of another company is not the row that is meant.
+    send(change(call, where={**where, "company_id": inside.company.pk + 1}, to={"spoken_name": "X"}, more={}))
+    call.refresh_from_db()
+    assert call.spoken_name == "Erika"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_statements_sent_together_all_are_done_or_none() -> None:
+    from tests.factories import make_business
+
+    business = make_business()
+    with company_scope(business.company.pk):
+        call = make_call(business)
+        where = {"id": call.pk, "company_id": business.company.pk}
+        first, twin = new_hold(business, owner="a"), new_hold(business, owner="b")
+        with pytest.raises(IntegrityError):
+            send(
+                change(call, where=where, to={"spoken_name": "Erika"}, more={}),
+                insertion([first]),
+                insertion([twin]),  # the same seat of the same start
+            )
+        call.refresh_from_db()
+        assert (call.spoken_name, Hold.objects.count()) == ("", 0)
+        # The connection goes on as if nothing had been.
+        rows = send(insertion([first]), change(call, where=where, to={"spoken_name": "Erika"}, more={}))
+        assert rows == [[], []]
+        call.refresh_from_db()
+        assert (call.spoken_name, Hold.objects.count()) == ("Erika", 1)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_each_of_several_queries_gets_its_own_rows() -> None:
+    from tests.factories import make_business
+
+    business = make_business()
+    company = business.company.pk
+    prepared = Prepared(_of_owner, company=int, owner=str, after=datetime)
+    with company_scope(company):
+        send(insertion([new_hold(business, owner="a")]), durable=False)
+        asked = [prepared.bound(company=company, owner=owner, after=START) for owner in ("a", "b", "a")]
+        for durable in (True, False):
+            rows = send(*asked, durable=durable)
+            assert [len(one) for one in rows] == [1, 0, 1]
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_on_postgresql_they_are_one_message() -> None:
+    from django.test.utils import CaptureQueriesContext
+
+    from tests.factories import make_business
+
+    business = make_business()
+    with company_scope(business.company.pk), CaptureQueriesContext(connection) as queries:
+        prepared = Prepared(_of_owner, company=int, owner=str, after=datetime)
+        bound = prepared.bound(company=business.company.pk, owner="a", after=START)
+        queries_before = len(queries.captured_queries)
+        send(bound, bound, bound)
+        assert len(queries.captured_queries) - queries_before == 1
