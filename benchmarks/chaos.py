@@ -16,24 +16,22 @@ for three seconds instead of sixty; both are on.
 
 from __future__ import annotations
 
+# the stage sets the environment before Django is imported
 import os
-import sys
 
 from benchmarks import _stage
 
-WEB_THREADS = 8
-os.environ |= {
-    "CELERY_BROKER_URL": os.environ["REDIS_URL"],
-    "CALCOM_REQUESTS_PER_MINUTE": "6000",
-    "CALCOM_REQUESTS_PER_SECOND": "200",
-    "CIRCUIT_OPEN_SECONDS": "3",
-    "WEB_THREADS": str(WEB_THREADS),
-}
+os.environ["CELERY_BROKER_URL"] = os.environ["REDIS_URL"]
+os.environ["CALCOM_REQUESTS_PER_MINUTE"] = "6000"
+os.environ["CALCOM_REQUESTS_PER_SECOND"] = "200"
+os.environ["CIRCUIT_OPEN_SECONDS"] = "3"
+os.environ["WEB_THREADS"] = "8"
 
 import argparse
 import http.client
 import itertools
 import random
+import sys
 import threading
 import time
 from collections import Counter
@@ -105,7 +103,7 @@ class Town:
         if name.startswith("web"):
             port = self.web.ports[int(name[3:])]
             command = list(_stage.granian(port, workers=1))
-            command[command.index("--blocking-threads") + 1] = str(WEB_THREADS)
+            command[command.index("--blocking-threads") + 1] = os.environ["WEB_THREADS"]
         elif name == "beat":
             command = [*_celery("beat"), "--schedule", str(_stage.FOLDER / "beat")]
         else:

@@ -160,12 +160,12 @@ def test_free_slots_are_fetched_ahead_unless_that_is_switched_off(
     practice: Business, phone: Phone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fetched: list[int] = []
-    monkeypatch.setattr(prewarming, "prewarm", lambda places: fetched.append(len(places)))
-    ask(phone)
-    assert fetched == [1]
+    monkeypatch.setattr(prewarming, "_fetch", lambda place: fetched.append(place.event_type_id))
     with override_flag(Flag.PREWARM, False):
         ask(phone)
-    assert fetched == [1]
+    ask(phone)
+    assert prewarming.drain(seconds=10)
+    assert fetched == [practice.event_type.pk]
 
 
 def test_a_stranger_is_refused_here_too(phone: Phone) -> None:

@@ -53,6 +53,7 @@ def _ask(base_url: str, threads: str) -> None:
         version=1,
         raised_at=None,
         empty_since=None,
+        email_required=None,
         calendar=Calendar(1, 1, base_url, API_KEY),
         opening=OpeningRules.of(zone=ZoneInfo("Europe/Berlin"), hours={}, closures=[], region=""),
     )

@@ -265,7 +265,7 @@ def _told(turn: Turn, choice: Choice, outcome: Outcome) -> Reply:
         turn.keep(standing_confirm=None, standing_service_id=place.service.pk)
         return replies.booked(turn, place, outcome.appointment, again=outcome.settled == "already")
     if outcome.settled == "taken":
-        return _fresh_offers(turn, choice)
+        return offer_after_loss(turn, choice.place, choice.start, wish=choice.wish)
     if outcome.settled == "unavailable":
         return replies.unavailable(turn, place)
     if outcome.settled == "refused":
@@ -296,19 +296,26 @@ def _lacked_email(outcome: Outcome) -> bool:
     return lacks and attempt is not None and not attempt.attendee_email
 
 
-def _fresh_offers(turn: Turn, choice: Choice) -> Reply:
+def offer_after_loss(
+    turn: Turn,
+    place: Place,
+    start: datetime,
+    *,
+    wish: Wish | None = None,
+    moving: Appointment | None = None,
+) -> Reply:
     """Somebody was faster: the same answer already carries what is free now, never the lost slot."""
     turn.keep(standing_confirm=None)
-    place = _fresh(choice.place)
-    local = choice.start.astimezone(turn.now.tzinfo)
-    wish = choice.wish or Wish(local.date(), local.date(), local.time(), local.time())
+    place = _fresh(place)
+    local = start.astimezone(turn.now.tzinfo)
     try:
         found = Search(
             place=place,
-            wish=wish,
+            wish=wish or Wish(local.date(), local.date(), local.time(), local.time()),
             asker=turn.asker,
             deadline=turn.deadline,
-            refused=frozenset({choice.start}),
+            refused=frozenset({start}),
+            moving=moving,
             limit=turn.company.max_alternatives,
         ).run()
     except CalendarUnavailable:
@@ -316,7 +323,7 @@ def _fresh_offers(turn: Turn, choice: Choice) -> Reply:
     starts = found.matches or found.nearest
     if is_on(Flag.SKIP_ALTERNATIVES_FOR_VOICE, company_id=turn.company.pk):
         starts = ()
-    return replies.slot_taken(turn, place, make_offers(turn, place, starts))
+    return replies.slot_taken(turn, place, make_offers(turn, place, starts, moving=moving))
 
 
 def _fresh(place: Place) -> Place:

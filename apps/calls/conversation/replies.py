@@ -468,6 +468,7 @@ def confirm_move(
     offer: Offer | None,
     *,
     standing: date | None,
+    wish: Wish | None = None,
 ) -> Reply:
     """From where to where; on the day that stands for the call the times say enough."""
     zone = turn.now.tzinfo
@@ -482,6 +483,7 @@ def confirm_move(
         "confirm",
         text("From {old} to {new}: shall I move it?", language=turn.language, old=old, new=new),
         place=place,
+        wish=wish,
     )
     reply.confirmation = confirmation
     reply.appointment = appointment_of(appointment, now=turn.now)
