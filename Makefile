@@ -1,12 +1,14 @@
 # Each target sets up what it needs in .venv; nothing is left outside the checkout, package caches included.
 #   make demo [ONCE=1]   the main job, played; then it serves until Ctrl-C
-#   make test [ARGS=…]   the tests: on DATABASE_URL and REDIS_URL where given, else SQLite and files
+#   make test [ARGS=…] [WORKERS=2]   the tests: on DATABASE_URL and REDIS_URL where given, else SQLite and files
 #   make lint            style, types, direction of imports, migrations, settings, translations, advisories
 #   make bench | chaos | load
 #   make messages        bring the translations in line with the code
 #   make lock [UPGRADE=--upgrade]   write requirements/*.txt from *.in
 #   make audit           ask the advisory service about what is locked; lint compares offline
 
+# Processes that run tests side by side, each with a database of its own.
+WORKERS ?= 2
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 RUN := .venv/bin/python
 CACHE := $(CURDIR)/.cache
@@ -47,7 +49,7 @@ demo: setup
 test: export XDG_CONFIG_HOME := $(CACHE)/config
 test: export XDG_DATA_HOME := $(CACHE)/data
 test: setup
-	$(RUN) -m pytest -o cache_dir=.cache/pytest $(ARGS)
+	$(RUN) -m pytest -o cache_dir=.cache/pytest -n $(WORKERS) $(ARGS)
 
 # Settings are checked as a production behind a proxy would have them.
 PRODUCTION := DEBUG=false TRUST_PROXY=true ALLOWED_HOSTS=booking.example DATA_DIR=.cache/lint \

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 import time_machine
 from django.conf import settings
 from django.core.cache import cache, caches
+from django.core.management.commands import flush
 from django.db import connection
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
@@ -39,6 +41,9 @@ hypothesis_settings.register_profile("dev", parent=_patient, max_examples=60)
 hypothesis_settings.register_profile("ci", parent=_patient, max_examples=60, derandomize=True)
 hypothesis_settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
+# The names of models and what may be done with them: the same for every test.
+MADE_BY_MIGRATIONS = frozenset({"django_content_type", "auth_permission"})
+
 _resolved: dict[str, set[str]] = {}
 
 
@@ -48,23 +53,30 @@ def _own_settings() -> None:
     settings.CACHES["default"]["KEY_PREFIX"] = f"test-{os.getpid()}"
     with suppress(AttributeError):
         del caches["default"]  # made before, with another prefix than every thread's own will have
+    settings.WHITENOISE_AUTOREFRESH = True  # looks for a file when it is asked for, not for all at once
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _quick_and_tidy_database() -> None:
-    """Threads of a test keep no connection; emptying the tables costs milliseconds, not a TRUNCATE each.
+    """Threads of a test keep no connection; emptying the tables costs milliseconds, not a TRUNCATE each,
+    and what migrations have made stays.
 
     Django's foreign keys are checked at the commit, so the order of the deletes does not matter. The rows
     of all companies are seen only by who says so.
     """
     connection.settings_dict["CONN_MAX_AGE"] = 0
-    if connection.vendor == "postgresql":
+    empty = connection.ops.sql_flush
+
+    def sql_flush(style: Any, tables: Sequence[str], **more: Any) -> list[str]:
+        emptied = [name for name in tables if name not in MADE_BY_MIGRATIONS]
+        if connection.vendor != "postgresql":
+            return empty(style, emptied, **more)
         everybody = "SELECT set_config('app.companies', 'all', true)"
-        connection.ops.sql_flush = lambda style, tables, **_: [
-            everybody,
-            *(f'DELETE FROM "{name}"' for name in tables),
-        ]
+        return [everybody, *(f'DELETE FROM "{name}"' for name in emptied)]
+
+    connection.ops.sql_flush = sql_flush
+    flush.emit_post_migrate_signal = lambda *_, **__: None
 
 
 @pytest.fixture(scope="session")

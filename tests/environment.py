@@ -12,6 +12,7 @@ import os
 import tempfile
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from booking_platform import environment
 from tools import dotenv
@@ -20,6 +21,14 @@ ROOT = Path(__file__).resolve().parent.parent
 (ROOT / ".cache").mkdir(exist_ok=True)
 DATA_DIR = Path(tempfile.mkdtemp(prefix="run-", dir=ROOT / ".cache"))
 
+
+def own_redis(url: str) -> str:
+    """The Redis database of this process: where tests run in several, each empties its own alone."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
+    number = urlsplit(url).path.strip("/") or "0"
+    return urlsplit(url)._replace(path=f"/{int(number) + int(worker)}").geturl() if url else ""
+
+
 OWN = {
     "DEBUG": "true",
     "SECRET_KEY": "tests-only-secret-key-tests-only-secret-key-tests-only",
@@ -27,7 +36,7 @@ OWN = {
     "ALLOWED_HOSTS": "testserver,127.0.0.1,localhost",
     "DATA_DIR": str(DATA_DIR),
     "DATABASE_URL": os.environ.get("DATABASE_URL") or f"sqlite:///{DATA_DIR / 'db.sqlite3'}",
-    "REDIS_URL": os.environ.get("REDIS_URL", ""),
+    "REDIS_URL": own_redis(os.environ.get("REDIS_URL", "")),
     "CELERY_BROKER_URL": "memory://",
     "METRICS_TOKEN": "metrics-token-of-the-tests",
 }

@@ -8,7 +8,7 @@ import ssl
 import threading
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -137,10 +137,12 @@ def test_a_connection_that_breaks_after_sending_may_have_been_heard(
         assert server.connections == 1
 
 
-@pytest.mark.parametrize("url", [nobody_listens(), "http://no-such-host.invalid/"])
-def test_without_a_connection_nothing_was_sent(sender: HttpSender, url: str) -> None:
+@pytest.mark.parametrize(
+    "find", [nobody_listens, lambda: "http://no-such-host.invalid/"], ids=["port", "host"]
+)
+def test_without_a_connection_nothing_was_sent(sender: HttpSender, find: Callable[[], str]) -> None:
     with pytest.raises(ConnectionBroken) as caught:
-        ask(sender, url, method="POST", within=2)
+        ask(sender, find(), method="POST", within=2)
     assert not caught.value.sent
 
 

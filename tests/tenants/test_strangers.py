@@ -26,7 +26,7 @@ from django.test import Client
 
 from apps.calls.models import AccountCompany, Call, Offer
 from apps.sandbox.server import SandboxServer
-from apps.scheduling import gateway, tasks
+from apps.scheduling import gateway, prewarming, tasks
 from apps.scheduling.models import Appointment, BookingAttempt
 from apps.tenants import row_security
 from apps.tenants.context import company_scope
@@ -107,6 +107,7 @@ def wren(transactional_db: None, clock: time_machine.Traveller, sandbox: Sandbox
     phone.function("request_callback", customer_name="Zacharias Zaun", reason="Gartenfrage")
     assert phone.event("call_started").status_code == 204
     assert gateway.drain(seconds=10)
+    assert prewarming.drain(seconds=10)
     with company_scope(business.company.pk):
         appointment, attempt = Appointment.objects.get(), BookingAttempt.objects.get()
         call, offer = Call.objects.get(), Offer.objects.order_by("-pk")[0]

@@ -7,6 +7,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
+from functools import cache
 from itertools import pairwise
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -117,10 +118,16 @@ def one_of(*words: str) -> Reader[str]:
     return read
 
 
+@cache
+def _time_zones() -> frozenset[str]:
+    """Read once: it opens a file for each of some six hundred."""
+    return frozenset(available_timezones())
+
+
 def time_zone(value: object) -> str:
     """An IANA time zone."""
     found = _string(value)
-    if found not in available_timezones():
+    if found not in _time_zones():
         raise Unfit("is not an IANA time zone such as Europe/Berlin")
     return found
 
