@@ -10,49 +10,25 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, time, timedelta
 from itertools import islice
-from typing import Literal, NamedTuple
+from operator import itemgetter
+from typing import Literal
 
-from apps.scheduling.opening import OpeningRules
+from apps.scheduling.placing import DAY_MINUTES, Days, Placed, Rules, Slot
 from apps.scheduling.wish import Start, Wish
 
+__all__ = ["Ranking", "Reason", "Rules", "Slot", "permitted", "rank"]
+
 NOON = 12 * 60
-DAY_MINUTES = 24 * 60
 # Two offers closer than this are neighbours: the second tells the caller nothing new.
 USEFUL_GAP = timedelta(minutes=60)
 # "gegen drei" is a window around a point; wider ones are searched from their start.
 POINT_WINDOW_MINUTES = 60
+# An alternative is mostly found so near to the wished time.
+NEAR_MINUTES = 60
 
 Reason = Literal["holiday", "closure", "weekday", "too_soon", "full", "taken"]
-
-
-class Slot(NamedTuple):
-    """A start that the calendar lists as free.
-
-    ``seats`` are left of it; none when our own bookings, of which the calendar may not know yet, have
-    every one: then it is never offered. ``held``: other conversations keep all that are left.
-    """
-
-    start: datetime
-    held: bool = False
-    seats: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """What limits an offer to this caller.
-
-    ``busy`` are the caller's own appointments (start, end); ``refused`` starts never offered again.
-    """
-
-    now: datetime
-    notice: timedelta
-    duration: timedelta
-    opening: OpeningRules
-    busy: tuple[tuple[datetime, datetime], ...] = ()
-    refused: frozenset[datetime] = frozenset()
-    limit: int = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +49,6 @@ class Ranking:
         return self.matches or self.nearest
 
 
-# A slot on the branch's clock: minute of the day, 1 for the second of two equal wall times, the slot.
-# Plain tuples in lists by the day's ordinal: a search places hundreds and looks at the nearest days only.
-Placed = tuple[int, int, Slot]
-Days = dict[int, list[Placed]]
-
-
 def rank(wish: Wish, slots: Iterable[Slot], *, rules: Rules) -> Ranking:
     """Rank the slots for a wish that has a date.
 
@@ -86,53 +56,56 @@ def rank(wish: Wish, slots: Iterable[Slot], *, rules: Rules) -> Ranking:
     caller ruled out. Raises ``ValueError`` for a wish without a date.
     """
     target = _Target.of(wish)
-    listed = list(slots)
-    allowed = _permitted(listed, rules=rules)
-    candidates = _unheld(allowed) or allowed
-    if target.excluded:
-        candidates = {
-            day: placed for day, placed in candidates.items() if day not in target.excluded
-        } or candidates
+    days = Days(slots, rules=rules)
+    candidates = _candidates(target, days)
     if matches := target.matches(candidates, limit=rules.limit):
         return Ranking(matches=tuple(matches))
     others = target.outside(candidates)
     strictly = wish.is_exact or bool(target.preferred)
     nearest = islice(others, rules.limit) if strictly else _spread(others, limit=rules.limit)
-    return Ranking(nearest=tuple(nearest), reason=_why(target, listed, allowed, rules=rules))
+    return Ranking(nearest=tuple(nearest), reason=_why(target, days, rules=rules))
 
 
 def permitted(slots: Iterable[Slot], *, rules: Rules) -> list[Slot]:
     """The slots that may be offered to this caller at all."""
-    return [one[2] for placed in _permitted(slots, rules=rules).values() for one in placed]
+    days = Days(slots, rules=rules)
+    return [one[2] for day in days.listed for one in days.placed(day)]
 
 
-def _permitted(slots: Iterable[Slot], *, rules: Rules) -> Days:
-    now, earliest, zone = rules.now, rules.now + rules.notice, rules.opening.zone
-    refused, busy, duration = rules.refused, rules.busy, rules.duration
-    days: Days = {}
-    spans_of: dict[int, tuple[tuple[int, int], ...]] = {}
-    for slot in slots:
-        start = slot.start
-        if slot.seats <= 0 or start <= now or start < earliest or start in refused:
-            continue
-        if busy and any(begin < start + duration and start < end for begin, end in busy):
-            continue
-        local = start.astimezone(zone)
-        day, minute = local.toordinal(), local.hour * 60 + local.minute
-        spans = spans_of.get(day)
-        if spans is None:
-            spans, days[day] = rules.opening.spans(local.date()), []
-            spans_of[day] = spans
-        for begin, end in spans:
-            if begin <= minute < end:
-                days[day].append((minute, local.fold, slot))
-                break
-    return {day: placed for day, placed in days.items() if placed}
+@dataclass(frozen=True, slots=True)
+class _Candidates:
+    """What may be offered, on these days alone; ``held``: also what other conversations hold."""
+
+    days: tuple[int, ...]
+    placed: Days
+    held: bool
+
+    def of(self, day: int) -> list[Placed]:
+        return self._unheld(self.placed.placed(day))
+
+    def between(self, day: int, low: int, high: int) -> list[Placed]:
+        return self._unheld(self.placed.between(day, low, high))
+
+    def any(self) -> bool:
+        return any(self.of(day) for day in self.days if self.held or not self.placed.is_held(day))
+
+    def _unheld(self, placed: list[Placed]) -> list[Placed]:
+        return placed if self.held else [one for one in placed if not one[2].held]
 
 
-def _unheld(days: Days) -> Days:
-    free = {day: [one for one in placed if not one[2].held] for day, placed in days.items()}
-    return {day: placed for day, placed in free.items() if placed}
+def _candidates(target: _Target, days: Days) -> _Candidates:
+    """The first of these that is not empty: what nobody holds on days that were not ruled out, on any day,
+    what somebody holds, alike."""
+    # Where something is free near the wish, nothing further away is looked at to find that out.
+    nearest_first = tuple(sorted(days.listed, key=target.days_away))
+    wanted = tuple(day for day in nearest_first if day not in target.excluded)
+    found = _Candidates(wanted, days, held=False)
+    for held in (False, True):
+        for these in (wanted, nearest_first):
+            found = _Candidates(these, days, held=held)
+            if found.any():
+                return found
+    return found
 
 
 def _minute(clock: time) -> int:
@@ -181,43 +154,62 @@ class _Target:
         """On equal distance: -1 the later start first, 1 the earlier."""
         return -1 if self.middle >= NOON else 1
 
-    def matches(self, candidates: Days, *, limit: int) -> list[Slot]:
+    def matches(self, candidates: _Candidates, *, limit: int) -> list[Slot]:
         """What is inside the wish, best first."""
-        inside = [
-            (day, one)
-            for day, placed in candidates.items()
-            if self.first <= day <= self.last and day not in self.excluded
-            for one in placed
-            if self.low <= one[0] <= self.high and not self._is_echo(one)
-        ]
-        inside.sort(key=lambda pair: self._inside_key(*pair))
         if self.preferred:
             choices = [
-                (choice, one[2]) for day, one in inside if (choice := self._choice(day, one)) is not None
+                (choice, one[2])
+                for day, one in self._inside(candidates, days=self._preferred_days(candidates))
+                if (choice := self._choice(day, one)) is not None
             ]
-            if choices:
-                return [slot for _, slot in sorted(choices, key=lambda pair: pair[0])][:limit]
-            if not self.is_point:
-                return []  # between "neun" and "fünfzehn Uhr" lies nothing the caller asked for
-        return _spread((one[2] for _, one in inside), limit=limit)
+            if choices or not self.is_point:
+                # Between "neun" and "fünfzehn Uhr" lies nothing the caller asked for.
+                return [slot for _, slot in sorted(choices, key=itemgetter(0))][:limit]
+        return _spread((one[2] for _, one in self._inside(candidates, days=candidates.days)), limit=limit)
 
-    def outside(self, candidates: Days) -> Iterator[Slot]:
-        """What is not, nearest first. Days are put in order one distance at a time: few are looked at."""
+    def _inside(self, candidates: _Candidates, *, days: Iterable[int]) -> Iterator[tuple[int, Placed]]:
+        """The days are taken in order, and no more of them than are asked for."""
+        for day in sorted(days):
+            if self.first <= day <= self.last and day not in self.excluded:
+                placed = candidates.between(day, self.low, self.high)
+                inside = [one for one in placed if not self._is_echo(one)]
+                inside.sort(key=self._inside_key)
+                for one in inside:
+                    yield day, one
+
+    def _preferred_days(self, candidates: _Candidates) -> Iterable[int]:
+        if any(start.date is None for start in self.preferred):
+            return candidates.days
+        named = {start.date.toordinal() for start in self.preferred if start.date is not None}
+        return named.intersection(candidates.days)
+
+    def outside(self, candidates: _Candidates) -> Iterator[Slot]:
+        """What is not, nearest first. Days are put in order one distance at a time, and within it the next
+        hour before the rest of the day: few slots are looked at."""
         at_distance: defaultdict[int, list[int]] = defaultdict(list)
-        for day in candidates:
-            at_distance[self._days(day)].append(day)
+        for day in candidates.days:
+            at_distance[self.days_away(day)].append(day)
         for _, days in sorted(at_distance.items()):
-            group = []
-            for day in days:
-                clocks = self._clocks(day)
-                group += [
-                    (self._outside_key(day, one, clocks), one[2])
-                    for one in candidates[day]
-                    if not self._is_echo(one)
-                ]
-            group.sort(key=lambda pair: pair[0])
-            for _, slot in group:
-                yield slot
+            nearer = -1
+            for reach in (DAY_MINUTES,) if self.preferred else (NEAR_MINUTES, DAY_MINUTES):
+                yield from self._ring(candidates, days, nearer=nearer, reach=reach)
+                nearer = reach
+
+    def _ring(
+        self, candidates: _Candidates, days: Iterable[int], *, nearer: int, reach: int
+    ) -> Iterator[Slot]:
+        """What is more than ``nearer`` minutes from the wished time of day, and at most ``reach``."""
+        low, high = (self.middle, self.middle) if self.is_point else (self.low, self.high)
+        group = []
+        for day in days:
+            clocks = self._clocks(day)
+            for one in candidates.between(day, low - reach, high + reach):
+                key = self._outside_key(day, one, clocks)
+                if nearer < key[0] <= reach and not self._is_echo(one):
+                    group.append((key, one[2]))
+        group.sort(key=itemgetter(0))
+        for _, slot in group:
+            yield slot
 
     def _is_echo(self, one: Placed) -> bool:
         """The second of two equal wall times, where the caller named that very time: the first is meant."""
@@ -232,10 +224,10 @@ class _Target:
                 return choice
         return None
 
-    def _inside_key(self, day: int, one: Placed) -> tuple[int, ...]:
+    def _inside_key(self, one: Placed) -> tuple[int, ...]:
         if self.is_point:
-            return (day, abs(one[0] - self.middle), one[0] * self.lean, one[1])
-        return (day, one[0], one[1])
+            return (abs(one[0] - self.middle), one[0] * self.lean, one[1])
+        return (one[0], one[1])
 
     def _outside_key(self, day: int, one: Placed, clocks: Sequence[int]) -> tuple[int, ...]:
         minute = one[0]
@@ -243,7 +235,7 @@ class _Target:
         # Inside the wished window of another day the earliest is as good as any.
         return (minutes, day < self.first, day, minute * self.lean if minutes else minute, one[1])
 
-    def _days(self, day: int) -> int:
+    def days_away(self, day: int) -> int:
         """Days from the wish, or from the nearest day of the preferred starts."""
         if not self.preferred:
             return _outside(day, self.first, self.last)
@@ -258,7 +250,7 @@ class _Target:
         """The times preferred for that day; none: the wished window counts."""
         if not self.preferred:
             return []
-        days = self._days(day)
+        days = self.days_away(day)
         times = [start.time for start in self.preferred if self._days_from(start, day) == days]
         return [] if None in times else [_minute(clock) for clock in times if clock is not None]
 
@@ -283,25 +275,24 @@ def _spread(ranked: Iterable[Slot], *, limit: int) -> list[Slot]:
 # --- Why nothing inside the wish is free --------------------------------------------------------
 
 
-def _why(target: _Target, listed: Iterable[Slot], allowed: Days, *, rules: Rules) -> Reason | None:
+def _why(target: _Target, days: Days, *, rules: Rules) -> Reason | None:
     """One sentence that is true of every wished day, or None."""
     zone, opening = rules.opening.zone, rules.opening
     today = rules.now.astimezone(zone).toordinal()
-    days = [day for day in range(max(target.first, today), target.last + 1) if day not in target.excluded]
-    if not days:
+    wished = [day for day in range(max(target.first, today), target.last + 1) if day not in target.excluded]
+    if not wished:
         return None
-    closed = {opening.why_closed(date.fromordinal(day)) for day in days}
+    closed = {opening.why_closed(date.fromordinal(day)) for day in wished}
     if len(closed) == 1 and (only := closed.pop()) is not None:
         return only
-    if any(day in allowed for day in days):
+    if any(days.placed(day) for day in wished):
         return "taken"
-    on_clock = [(slot.start.astimezone(zone), slot) for slot in listed]
-    left = [(local, slot.start) for local, slot in on_clock if slot.seats > 0 and local.toordinal() in days]
-    inside = [start for local, start in left if target.low <= local.hour * 60 + local.minute <= target.high]
+    left = [slot.start for day in wished for slot in days.slots(day) if slot.seats > 0]
+    inside = [start for start in left if target.low <= _minute(start.astimezone(zone).time()) <= target.high]
     if inside and all(rules.now < start < rules.now + rules.notice for start in inside):
         return "too_soon"
     # Full are days wholly ahead on which the branch is open by its own hours, with nothing left, when the
     # calendar has something later or sold out: else it may as well not look so far ahead.
-    known_open = opening.hours and any(opening.spans(date.fromordinal(day)) for day in days)
-    looks_ahead = any(local.toordinal() >= days[-1] for local, _ in on_clock)
-    return "full" if days[0] > today and known_open and looks_ahead and not left else None
+    known_open = opening.hours and any(opening.spans(date.fromordinal(day)) for day in wished)
+    looks_ahead = any(day >= wished[-1] for day in days.listed)
+    return "full" if wished[0] > today and known_open and looks_ahead and not left else None
