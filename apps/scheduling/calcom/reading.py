@@ -304,4 +304,5 @@ def _enabled(value: object) -> bool:
 
 
 def _flag(value: object) -> bool:
-    return value is True or _enabled(value)
+    """Cal.com's switches: ``true`` in old answers, ``{"disabled": true}`` in new ones."""
+    return value is True or (isinstance(value, Mapping) and value.get("disabled") is True)

@@ -6,11 +6,12 @@ import json
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from apps.calls.agent import definition
 from apps.calls.models import AccountCompany
 from apps.calls.providers import DEFAULT_PROVIDER, PROVIDERS
+from apps.core.commands import OneLineCommand
 from apps.tenants.models import Company, PhoneNumber
 from apps.tenants.scoping import all_companies
 
@@ -23,7 +24,7 @@ def public_address() -> str:
     return f"https://{hosts[0]}" if hosts else "https://localhost"
 
 
-class Command(BaseCommand):
+class Command(OneLineCommand):
     help = "Write the agent definition (prompt and function schemas) of a company for its provider, as JSON."
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -10,10 +10,11 @@ from datetime import date, datetime, time, tzinfo
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from apps.calls.speech.say import say_wish
 from apps.calls.speech.understand import understand
+from apps.core.commands import OneLineCommand
 from apps.scheduling.wish import Reading, Wish
 
 LANGUAGES: Final = ("de", "en")
@@ -29,7 +30,7 @@ class Utterance:
     language: str
 
 
-class Command(BaseCommand):
+class Command(OneLineCommand):
     """``understand [TEXT] [--now ISO] [--timezone TZ] [--language de|en] [--json] [--jsonl]``"""
 
     help = "Show how a wish for a time is understood. Without TEXT every line of stdin is one."

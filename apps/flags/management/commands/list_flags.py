@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 
+from apps.core.commands import OneLineCommand
 from apps.flags.models import FlagSetting
 from apps.flags.registry import Flag, declarations
 from apps.flags.state import explain
@@ -14,7 +15,7 @@ from apps.tenants.command_options import add_company_option, company_id_of
 from apps.tenants.scoping import all_companies
 
 
-class Command(BaseCommand):
+class Command(OneLineCommand):
     """``list_flags [--company SLUG] [--json]``"""
 
     help = "List the feature flags: what is in force for everyone or one company, and whose word that is."

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
+from apps.core.commands import OneLineCommand
 from apps.flags.registry import Flag
 from apps.flags.state import choose, explain
 from apps.tenants.command_options import add_company_option, company_id_of
 
 
-class Command(BaseCommand):
+class Command(OneLineCommand):
     """``toggle_flag NAME on|off|default [--company SLUG] [--json]``"""
 
     help = "Set a feature flag to on, off or default; in force in every process within five seconds."

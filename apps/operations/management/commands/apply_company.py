@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
+from apps.core.commands import OneLineCommand
 from apps.operations.company_file import FileRefused, Outcome, apply, read
 
 
-class Command(BaseCommand):
+class Command(OneLineCommand):
     """``apply_company FILE.toml [--dry-run] [--json]``"""
 
     help = (

@@ -6,14 +6,15 @@ from typing import Any
 
 from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import models, transaction
 
+from apps.core.commands import OneLineCommand
 from apps.core.encryption import EncryptedTextField
 from apps.tenants.context import all_companies
 
 
-class Command(BaseCommand):
+class Command(OneLineCommand):
     """``rotate_keys``"""
 
     help = (

@@ -9,8 +9,9 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
+from apps.core.commands import OneLineCommand
 from apps.sandbox.reading import ScenarioError
 from apps.sandbox.scenario import Scenario, default_scenario, scenario_file
 from apps.sandbox.server import SandboxServer
@@ -18,7 +19,7 @@ from apps.sandbox.server import SandboxServer
 DEFAULT_PORT = 8600
 
 
-class Command(BaseCommand):
+class Command(OneLineCommand):
     help = "Serve a stand-in for Cal.com's API v2 on 127.0.0.1 until it is interrupted."
     requires_system_checks = ()
 

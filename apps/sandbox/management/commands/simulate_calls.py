@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
+from apps.core.commands import OneLineCommand
 from apps.sandbox.callers.conversation import WIRES
 from apps.sandbox.callers.dialogue import dialogue, progress
 from apps.sandbox.callers.grading import Graded
@@ -26,7 +27,7 @@ from apps.sandbox.callers.summary import as_json, summary
 from apps.sandbox.reading import ScenarioError
 
 
-class Command(BaseCommand):
+class Command(OneLineCommand):
     """``simulate_calls [SCENARIO…]``: names of shipped scenarios or TOML files; none: all shipped ones."""
 
     help = (
