@@ -142,7 +142,7 @@ def free_port() -> int:
         return port
 
 
-def scenario_toml(*, slot_interval: int = 15) -> str:
+def scenario_toml(*, slot_interval: int = 15, length: int = 45) -> str:
     """One account, open every day from eight to eight."""
     return f"""
 [[accounts]]
@@ -159,7 +159,7 @@ endTime = "20:00"
 id = {EVENT_TYPE}
 title = "Fußpflege"
 slug = "fusspflege"
-length = 45
+length = {length}
 slot_interval = {slot_interval}
 email_required = false
 phone = "required"
@@ -325,6 +325,7 @@ class Stage:
     web_ports: list[int]
     account: str
     number: str
+    business: Any
 
     def connect(self, web: int = 0) -> Connection:
         return Connection(self.web_ports[web])
@@ -346,34 +347,46 @@ def _until(processes: Processes, port: int, path: str) -> None:
             time.sleep(0.1)
 
 
-def granian(port: int, *, workers: int) -> tuple[str, ...]:
+def granian(port: int, *, workers: int, threads: int = 32) -> tuple[str, ...]:
     """The Procfile's web server."""
     return (
         sys.executable, "-m", "granian", "--interface", "wsgi", "--http", "1", "--no-ws", "--host", HOST,
-        "--port", str(port), "--workers", str(workers), "--blocking-threads", "32", "--backlog", "2048",
-        "--backpressure", "1024", "booking_platform.wsgi:application",
+        "--port", str(port), "--workers", str(workers), "--blocking-threads", str(threads),
+        "--backlog", "2048", "--backpressure", "1024", "booking_platform.wsgi:application",
     )  # fmt: skip
 
 
 @contextmanager
-def stage(*, servers: int = 1, workers: int = 2, slot_interval: int = 15) -> Iterator[Stage]:
-    """Everything running; call inside ``database()``."""
+def stage(
+    *,
+    servers: int = 1,
+    workers: int = 2,
+    threads: int = 32,
+    slot_interval: int = 15,
+    length: int = 45,
+    name: str = "bench-practice",
+    number: str = "+493012345678",
+) -> Iterator[Stage]:
+    """Everything running; call inside ``database()``, a second time with another company and number."""
     from tests.factories import make_business
 
     sandbox_port, web_ports = free_port(), [free_port() for _ in range(servers)]
     scenario = FOLDER / "scenario.toml"
-    scenario.write_text(scenario_toml(slot_interval=slot_interval), encoding="utf-8")
+    scenario.write_text(scenario_toml(slot_interval=slot_interval, length=length), encoding="utf-8")
     with Processes(folder=ROOT, log_folder=FOLDER / "log", environment=os.environ) as processes:
         manage = (sys.executable, "manage.py", "calcom_sandbox", "--scenario", str(scenario))
         processes.start("sandbox", (*manage, "--port", str(sandbox_port)))
-        for number, port in enumerate(web_ports):
-            processes.start(f"web-{number}", granian(port, workers=workers))
+        for web, port in enumerate(web_ports):
+            command = granian(port, workers=workers, threads=threads)
+            processes.start(f"web-{web}", command, environment={"WEB_THREADS": str(threads)})
         sandbox = Sandbox(sandbox_port)
         business = make_business(
-            "bench-practice",
+            name,
+            number=number,
             event_type=EVENT_TYPE,
             base_url=sandbox.base_url,
             company={"requests_per_minute": 1_000_000},
+            service={"duration_minutes": length},
             branch={
                 "hours": {
                     day: [["08:00", "20:00"]] for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -392,7 +405,7 @@ def stage(*, servers: int = 1, workers: int = 2, slot_interval: int = 15) -> Ite
         for port in web_ports:
             _until(processes, port, "/health/live/")
         processes.check()
-        yield Stage(sandbox, web_ports, account.slug, business.number.number)
+        yield Stage(sandbox, web_ports, account.slug, number, business)
 
 
 def local_day(ahead: int) -> date:
