@@ -73,6 +73,8 @@ def _relates_weekday(parser: Parser, day: Day) -> bool:
 def _opened_before(parser: Parser, day: Day) -> bool:
     """Whether "nach Weihnachten" was said and this day is one of those after it."""
     said = parser.current.days[-1]
+    if (said.bound, said.kind) == (days.FROM, days.WEEKDAY) and explains([said], day):
+        return False  # "from Wednesday, November 25th": the date says which Wednesday
     return said.bound in (days.FROM, days.AFTER) and said.kind != days.WEEK and day.kind in _WITHIN_OPEN
 
 

@@ -97,6 +97,7 @@ WINDOWS = [
     st.integers(0, 270), st.sampled_from([0, 1, 6, 12, 30]), st.sampled_from(WINDOWS), st.booleans(),
     st.booleans(), st.sampled_from(LANGUAGES),
 )  # fmt: skip
+@example(0, 1, (None, None), False, False, "en")  # "from Wednesday", said on a Wednesday, is not the next one
 def test_a_window_is_understood_again(
     distance: int,
     length: int,
