@@ -250,6 +250,7 @@ def demo(*, once: bool) -> int:
         say(f"Admin: http://{LOOPBACK}:{ports.web}/admin/")
         say(f"Login: {ADMIN} / {password}")
         say(f"Logs:  {LOG_DIR.relative_to(ROOT)}/")
+        say(f"Commands: DATA_DIR={DATA_DIR.relative_to(ROOT)} .venv/bin/python manage.py booking_report")
         if not once:
             serve(processes)
     return code

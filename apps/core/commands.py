@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NoReturn
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import OperationalError, ProgrammingError
 
 
 class OneLineParser(CommandParser):
@@ -24,3 +25,13 @@ class OneLineCommand(BaseCommand):
         # Django makes the parser itself and leaves no other way to say of what kind.
         parser.__class__ = OneLineParser
         return parser
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        """A database that is gone, or was never migrated, is one line too; ``--traceback`` shows more."""
+        try:
+            return super().execute(*args, **options)
+        except (OperationalError, ProgrammingError) as error:
+            said = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            raise CommandError(
+                f"the database cannot be used: {said} (`python -m tools.release` sets it up)"
+            ) from error

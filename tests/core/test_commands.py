@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from django.core.management import get_commands, load_command_class
+from django.core.management import call_command, get_commands, load_command_class
 from django.core.management.base import CommandError
+from django.db import OperationalError, ProgrammingError
 
 from apps.core.commands import OneLineCommand
 
@@ -52,3 +53,20 @@ def test_every_command_of_the_product_is_such(name: str) -> None:
 
 def test_the_products_commands_are_found() -> None:
     assert {"apply_company", "toggle_flag", "understand", "simulate_calls"} <= set(COMMANDS)
+
+
+@pytest.mark.parametrize("error", [OperationalError, ProgrammingError])
+def test_a_database_that_was_never_set_up_is_one_line(error: type[Exception]) -> None:
+    class Unlucky(OneLineCommand):
+        requires_system_checks = ()
+
+        def handle(self, *args: object, **options: object) -> None:
+            raise error('relation "tenants_company" does not exist\nLINE 1: SELECT 1')
+
+    with pytest.raises(CommandError) as raised:
+        call_command(Unlucky())
+    assert str(raised.value) == (
+        'the database cannot be used: relation "tenants_company" does not exist '
+        "(`python -m tools.release` sets it up)"
+    )
+    assert raised.value.returncode == 1
