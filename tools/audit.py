@@ -29,7 +29,8 @@ PINNED = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^\]]+\])?==([^\s\\;]+)(?: ; [^\\]+
 HASH = "    --hash=sha256:"
 HEAD = """\
 # What is known about versions that may get locked; `make lint` compares it with the locks, offline.
-# `make audit` asks the advisory service about what is locked, adds what it says, and dates it.
+# `make audit` asks the advisory service about what is locked, adds what it says, and dates it. While no date
+# stands here it was never asked, and the entries are from the projects' own release notes.
 # An advisory that does not concern this project is accepted at the end, with the reason:
 #   [accepted]
 #   "CVE-…" = "the function is not used: …"
