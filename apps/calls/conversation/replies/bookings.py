@@ -9,11 +9,15 @@ from apps.calls.conversation.replies.base import answer, offers_of, start_phrase
 from apps.calls.conversation.reply import Confirmation, Reply, appointment_of
 from apps.calls.conversation.turn import Turn
 from apps.calls.models import Offer
-from apps.calls.speech.catalogue import text
+from apps.calls.speech.catalogue import mark, text
 from apps.calls.speech.say import capitalised, say_list, say_start
 from apps.scheduling.models import Appointment
 from apps.scheduling.places import Place
 from apps.scheduling.wish import Wish
+
+BOOKED = mark("Your appointment is booked: {service}, {start}.")
+STANDS = mark("Your appointment already stands: {service}, {start}.")
+REQUESTED = mark("Your request for {service}, {start}, has been passed on. It still has to be confirmed.")
 
 
 def confirm_booking(
@@ -42,31 +46,21 @@ def confirm_booking(
 
 def booked(turn: Turn, place: Place, appointment: Appointment, *, again: bool) -> Reply:
     """It stands in the calendar; or, where the business must confirm, it is requested."""
-    start = say_start(appointment.start, now=turn.now, language=turn.language)
     if appointment.status == Appointment.Status.REQUESTED:
-        say = text(
-            "Your request for {service}, {start}, has been passed on. It still has to be confirmed.",
-            language=turn.language,
-            service=place.service.name,
-            start=start,
-        )
-        reply = answer(turn, "pending", say, place=place)
-    elif again:
-        say = text(
-            "Your appointment already stands: {service}, {start}.",
-            language=turn.language,
-            service=place.service.name,
-            start=start,
-        )
-        reply = answer(turn, "already_booked", say, place=place)
-    else:
-        say = text(
-            "Your appointment is booked: {service}, {start}.",
-            language=turn.language,
-            service=place.service.name,
-            start=start,
-        )
-        reply = answer(turn, "booked", say, place=place)
+        return requested(turn, place, appointment)
+    status, sentence = ("already_booked", STANDS) if again else ("booked", BOOKED)
+    return _made(turn, place, appointment, status, sentence)
+
+
+def requested(turn: Turn, place: Place, appointment: Appointment) -> Reply:
+    """The business must confirm it first: nothing is promised."""
+    return _made(turn, place, appointment, "pending", REQUESTED)
+
+
+def _made(turn: Turn, place: Place, appointment: Appointment, status: str, sentence: str) -> Reply:
+    start = say_start(appointment.start, now=turn.now, language=turn.language)
+    say = text(sentence, language=turn.language, service=place.service.name, start=start)
+    reply = answer(turn, status, say, place=place)
     reply.appointment = appointment_of(appointment, now=turn.now)
     return reply
 

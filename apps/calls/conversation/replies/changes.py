@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 
 from apps.calls.conversation.replies.base import answer, offers_of
+from apps.calls.conversation.replies.bookings import requested
 from apps.calls.conversation.reply import Confirmation, Reply, appointment_of
 from apps.calls.conversation.turn import Turn
 from apps.calls.models import Offer
@@ -108,18 +109,11 @@ def confirm_move(
 
 
 def rescheduled(turn: Turn, place: Place, appointment: Appointment) -> Reply:
-    start = say_start(appointment.start, now=turn.now, language=turn.language)
     if appointment.status == Appointment.Status.REQUESTED:
-        say = text(
-            "Your request for {service}, {start}, has been passed on. It still has to be confirmed.",
-            language=turn.language,
-            service=place.service.name,
-            start=start,
-        )
-        reply = answer(turn, "pending", say, place=place)
-    else:
-        say = text("Your appointment is now {start}.", language=turn.language, start=start)
-        reply = answer(turn, "rescheduled", say, place=place)
+        return requested(turn, place, appointment)
+    start = say_start(appointment.start, now=turn.now, language=turn.language)
+    say = text("Your appointment is now {start}.", language=turn.language, start=start)
+    reply = answer(turn, "rescheduled", say, place=place)
     reply.appointment = appointment_of(appointment, now=turn.now)
     return reply
 
