@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from enum import Enum
 
 from django.db import transaction
+from django.utils import timezone
 
 from apps.scheduling import doubles, truth
 from apps.scheduling.calcom.client import CalcomClient
@@ -14,6 +16,9 @@ from apps.scheduling.lookup import chain, look_up
 from apps.scheduling.models import Appointment, BookingAttempt
 
 Kind = BookingAttempt.Kind
+
+# What was made or moved so lately may be missing where the calendar reads: its replica lags.
+REPLICA_LAGS = timedelta(seconds=60)
 
 
 class Verdict(Enum):
@@ -39,6 +44,12 @@ def verify(attempt: BookingAttempt, client: CalcomClient, *, until: float) -> Ve
     links = chain(attempt.asked_uid or appointment.calendar_uid, client, until=until)
     if links and links[-1].rescheduled_to_uid:
         return Verdict.ABSENT  # it was moved to what cannot be read yet
+    if not links and timezone.now() - appointment.updated_at < REPLICA_LAGS:
+        return Verdict.ABSENT  # that it is not there yet is not that it is gone
+    if attempt.error_code == Reason.NOT_FOUND and [one.is_open for one in links] == [True]:
+        # The calendar knew nothing of it when it was asked: it did nothing.
+        truth.reject(attempt, code=Reason.NOT_FOUND)
+        return Verdict.OVER
     if attempt.kind == Kind.RESCHEDULE:
         return _verify_move(attempt, appointment, links)
     if attempt.error_code == doubles.CODE:

@@ -459,6 +459,19 @@ def test_a_double_that_turns_up_after_the_confirmation_is_cancelled_too(
     assert [one.uid for one in standing()] == [first.uid]
 
 
+def test_a_double_that_cannot_be_read_back_yet_is_not_taken_for_gone(
+    practice: Business, sandbox: SandboxServer, clock: time_machine.Traveller, standing: Standing
+) -> None:
+    first, _ = made_twice(practice, sandbox, clock)
+    settle(practice, attempts(practice)[0])
+    sandbox.calendar.behaviour.read_lag_ms = 5_000
+    settle(practice, attempts(practice)[1])
+    assert attempts(practice)[1].state == State.UNKNOWN
+    clock.shift(10)
+    settle(practice, attempts(practice)[1])
+    assert [one.uid for one in standing()] == [first.uid]
+
+
 def test_a_double_waits_for_the_calendar_as_long_as_it_takes(
     practice: Business, sandbox: SandboxServer, clock: time_machine.Traveller, standing: Standing
 ) -> None:
@@ -567,6 +580,32 @@ def test_cancelling_what_the_business_has_cancelled_is_done(
 ) -> None:
     appointment = booked(practice)
     client(sandbox).cancel_booking(uid=appointment.calendar_uid, reason="x", deadline=deadline())
+    assert cancel(practice, appointment).settled == "done"
+    assert fresh(appointment).status == Status.CANCELLED
+
+
+def test_cancelling_what_the_calendar_cannot_read_back_yet_is_not_done(
+    practice: Business, sandbox: SandboxServer, standing: Standing, clock: time_machine.Traveller
+) -> None:
+    """Booked a moment ago, its replica knows nothing of it: "not found" is no cancellation."""
+    appointment = booked(practice)
+    sandbox.calendar.behaviour.read_lag_ms = 500
+    assert cancel(practice, appointment).settled == "pending"
+    assert (fresh(appointment).status, len(standing())) == (Status.CONFIRMED, 1)
+    clock.shift(2)
+    settle(practice, attempts(practice)[1])
+    assert attempts(practice)[1].state == State.REJECTED
+    assert (fresh(appointment).status, callbacks(practice)) == (Status.CONFIRMED, ["lost_change"])
+    assert cancel(practice, appointment).settled == "done"
+    assert (fresh(appointment).status, standing()) == (Status.CANCELLED, [])
+
+
+def test_cancelling_what_is_no_longer_in_the_calendar_at_all_is_done(
+    practice: Business, sandbox: SandboxServer, clock: time_machine.Traveller
+) -> None:
+    appointment = booked(practice)
+    sandbox.calendar.bookings.clear()
+    clock.shift(timedelta(minutes=2))
     assert cancel(practice, appointment).settled == "done"
     assert fresh(appointment).status == Status.CANCELLED
 
