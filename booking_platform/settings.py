@@ -219,6 +219,7 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": timedelta(seconds=15),
     },
     "follow-calendars": {"task": "scheduling.follow_calendars", "schedule": timedelta(minutes=5)},
+    "follow-up-unanswered": {"task": "calls.follow_up_unanswered", "schedule": timedelta(minutes=1)},
     "close-stale-calls": {"task": "calls.close_stale_calls", "schedule": timedelta(minutes=5)},
     "forget-what-expired": {"task": "operations.purge_expired", "schedule": timedelta(hours=1)},
 }

@@ -57,7 +57,12 @@ def _lost(attempt: BookingAttempt, **_: object) -> None:
     if attempt.owner == doubles.OWNER:
         _open_for(attempt, kind="double_booking")
     elif not made_up_for(attempt):
-        _open_for(attempt, kind="lost_booking" if attempt.kind == BookingAttempt.Kind.BOOK else "lost_change")
+        open_lost(attempt)
+
+
+def open_lost(attempt: BookingAttempt) -> None:
+    """What the caller was told is being checked did not come true."""
+    _open_for(attempt, kind="lost_booking" if attempt.kind == BookingAttempt.Kind.BOOK else "lost_change")
 
 
 def made_up_for(attempt: BookingAttempt) -> bool:

@@ -134,7 +134,16 @@ def _answer_known(turn: Turn, asked: _Asked) -> Json:
 
 def _first_answer(turn: Turn, asked: _Asked, row: FunctionCall) -> Json:
     """The answer that the same request got before; or an honest one, when there is no time to wait for it."""
-    answer = replay.wait_for_answer(row, deadline=turn.deadline)
+    try:
+        answer = replay.wait_for_answer(row, deadline=turn.deadline)
+        if answer is None and asked.writes:
+            replay.note_pending(row)
+    except DATABASE_GONE as error:
+        if not asked.writes:
+            raise
+        # Whoever was first may have written: "nothing was booked" could be untrue.
+        log.error("first_answer_not_read", error=type(error).__name__)
+        return out_of_order(sent=True)
     if answer is not None:
         return answer
     return (replies.pending(turn, None) if asked.writes else replies.unavailable(turn)).envelope()

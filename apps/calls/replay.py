@@ -113,6 +113,11 @@ def before(account: TelephonyAccount, keys: Keys) -> tuple[FunctionCall, bool]:
     return row, False
 
 
+def note_pending(row: FunctionCall) -> None:
+    """Whoever waited for the first answer was told that it is being checked."""
+    FunctionCall.objects.filter(pk=row.pk, state=FunctionCall.State.RUNNING).update(status="pending")
+
+
 def wait_for_answer(row: FunctionCall, *, deadline: Deadline) -> dict[str, Any] | None:
     """The first answer, as soon as it is there; None when this waiter's own deadline comes first."""
     if row.state != FunctionCall.State.DONE:

@@ -13,7 +13,7 @@ import structlog
 from django.db import transaction
 
 from apps.calls import promises, tasks
-from apps.calls.callbacks import call_id_of, close_callbacks, made_up_for, open_callback
+from apps.calls.callbacks import call_id_of, close_callbacks, made_up_for, open_callback, open_lost
 from apps.calls.live_update import tell_agent
 from apps.calls.models import Call, CallbackRequest, FunctionCall, SettlementNotice
 from apps.calls.speech.catalogue import mark, text
@@ -167,7 +167,11 @@ def _note(attempt: BookingAttempt, call: Call) -> SettlementNotice | None:
         )
         if not fresh:
             return None
-        if attempt.state == State.CONFIRMED and not _is_known_to_operator(attempt):
+        if _is_known_to_operator(attempt):
+            return notice
+        if attempt.state == State.REJECTED:
+            open_lost(attempt)
+        else:
             open_callback(
                 company_id=call.company_id,
                 branch_id=attempt.branch_id,

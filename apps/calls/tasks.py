@@ -22,6 +22,24 @@ def tell_settlement(company_id: int, notice_id: int) -> None:
         settlement.tell(notice_id)
 
 
+@shared_task(name="calls.follow_up_unanswered")
+def follow_up_unanswered() -> None:
+    """Look after what dead processes have left untold: a task a company."""
+    from apps.calls import unanswered
+
+    for company_id in unanswered.companies():
+        if not enqueue(follow_up_company, company_id):
+            unanswered.follow_up(company_id)
+
+
+@shared_task(name="calls.follow_up_company")
+def follow_up_company(company_id: int) -> None:
+    """Look after what dead processes have left untold in one company."""
+    from apps.calls import unanswered
+
+    unanswered.follow_up(company_id)
+
+
 @shared_task(name="calls.close_stale_calls")
 def close_stale_calls() -> None:
     """Close the calls whose end was never told."""
