@@ -1,7 +1,8 @@
 """Scripted callers of the chaos: they ask, choose, book, move, cancel, hang up, ask again – and remember.
 
 A caller speaks over a ``Line``: anything that posts a signed body and returns what came back. Each has a
-number of their own, so that whatever stands in the calendar can be held against what they were told.
+number of their own, so that whatever stands in the calendar can be held against what they were told. When
+the call is over its transcript is delivered, as the provider does: what the agent really heard and said.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import itertools
 import json
 import random
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -21,7 +23,9 @@ from benchmarks._chaos_world import SIGNING_KEY, Practice, Want
 FIRST = ("Anna", "Bernd", "Clara", "Dieter", "Erika", "Frieda", "Georg", "Hanna", "Ingo", "Jonas", "Karin")
 LAST = ("Albers", "Becker", "Conrad", "Dietz", "Ebert", "Fuchs", "Graf", "Huber", "Jansen", "Keller", "Lang")
 TOLD_BOOKED = frozenset({"booked", "already_booked", "rescheduled"})
-SENDS = 3
+BOOK, MOVE, CANCEL = "book_appointment", "reschedule_appointment", "cancel_appointment"
+# How often a request that nothing came back of is sent: a function, an event.
+SENDS, EVENT_SENDS = 3, 8
 _tool_calls = itertools.count(1)
 
 
@@ -35,12 +39,17 @@ class Line(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """One answer. ``status`` "" = never heard."""
+    """One answer. ``status`` "" = never heard; ``start`` is the appointment's, None where none was named."""
 
     function: str
     status: str
     start: datetime | None
-    seconds: float
+    booked: bool = False
+
+    @property
+    def promises(self) -> bool:
+        """Whether the caller believes now that it is booked."""
+        return self.booked or self.status in TOLD_BOOKED
 
 
 @dataclass(slots=True)
@@ -54,11 +63,12 @@ class Caller:
     name: str = ""
     call_id: str = ""
     told: list[Told] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
     bookings: int = 0
 
     def __post_init__(self) -> None:
-        self.name = f"{self.rng.choice(FIRST)} {self.rng.choice(LAST)}"
-        self.call_id = f"call_{self.phone[1:]}"
+        self.name = self.name or f"{self.rng.choice(FIRST)} {self.rng.choice(LAST)}"
+        self.call_id = self.call_id or f"call_{self.phone[1:]}"
 
     # --- What callers do ------------------------------------------------------------------------
 
@@ -69,7 +79,19 @@ class Caller:
             status = self._book(token)
             if status in TOLD_BOOKED:
                 self._change_mind()
-        self.event("call_ended")
+        self.hang_up()
+
+    def again(self) -> Caller:
+        """The same person, who calls once more with the same wish."""
+        return Caller(
+            self.line, self.want, self.phone, self.rng, name=self.name, call_id=f"{self.call_id}_again"
+        )
+
+    @property
+    def is_unsure(self) -> bool:
+        """Whether the last that was heard of a booking is no answer."""
+        heard = [one.status for one in self.told if one.function == BOOK]
+        return bool(heard) and heard[-1] in ("pending", "unavailable", "")
 
     def choose(self) -> str:
         """The token of a time that suits; "" when there is none."""
@@ -106,34 +128,36 @@ class Caller:
         manner = self.rng.random()
         arguments = {"slot": token, "customer_name": self.name}
         if manner < 0.03:  # the provider sends it twice
-            body = self._body("book_appointment", arguments)
-            self._send("book_appointment", body)
-            return self._send("book_appointment", body)
+            body = self._body(BOOK, arguments)
+            self._send(BOOK, body)
+            return self._send(BOOK, body)
         if manner < 0.05:  # the connection breaks off before the answer
-            return self._send("book_appointment", self._body("book_appointment", arguments), hang_up=True)
-        return self.ask("book_appointment", **arguments)
+            return self._send(BOOK, self._body(BOOK, arguments), hang_up=True)
+        return self.ask(BOOK, **arguments)
 
     def _change_mind(self) -> None:
         mind = self.rng.random()
         if mind < 0.10:
             later = self.want.start + timedelta(days=self.rng.randint(1, 3))
-            answer = self.ask(
-                "reschedule_appointment", when=f"{later:%d.%m.%Y} um {later:%H:%M} Uhr", confirmed=True
-            )
+            answer = self.ask(MOVE, when=f"{later:%d.%m.%Y} um {later:%H:%M} Uhr", confirmed=True)
             if answer.get("alternatives") and self.rng.random() < 0.7:
-                token = answer["alternatives"][0]["slot"]
-                self.ask("reschedule_appointment", slot=token, confirmed=True)
+                self.ask(MOVE, slot=answer["alternatives"][0]["slot"], confirmed=True)
         elif mind < 0.25:
-            self.ask("cancel_appointment", confirmed=True)
+            self.ask(CANCEL, confirmed=True)
+
+    def hang_up(self) -> None:
+        """The end of the call, and what was spoken in it."""
+        self._event("call_ended")
+        words = "\n".join(["Agent: Guten Tag.", "User: Guten Tag.", *(f"Agent: {one}" for one in self.said)])
+        self._event("call_analyzed", transcript=words)
 
     # --- On the wire ----------------------------------------------------------------------------
 
     def ask(self, function: str, **arguments: Any) -> dict[str, Any]:
+        """The envelope; {} when none came."""
         return self._send(function, self._body(function, arguments))
 
     def _send(self, function: str, raw: bytes, *, hang_up: bool = False) -> dict[str, Any]:
-        """The envelope; a request that nothing came back of is sent again, as the provider does."""
-        began = time.monotonic()
         answer: dict[str, Any] = {}
         for attempt in range(1 if hang_up else SENDS):
             if attempt:
@@ -141,14 +165,24 @@ class Caller:
             status, body = self._post("functions", raw, hang_up=hang_up)
             if status == 200:
                 answer = json.loads(body)
+                self.said.append(str(answer.get("say", "")))
                 break
         start = (answer.get("appointment") or {}).get("start")
         heard = datetime.fromisoformat(start) if start else None
-        self.told.append(Told(function, str(answer.get("status", "")), heard, time.monotonic() - began))
+        self.told.append(
+            Told(function, str(answer.get("status", "")), heard, booked=answer.get("booked") is True)
+        )
         return answer
 
-    def event(self, name: str) -> None:
-        self._post("events", json.dumps({"event": name, "call": self._call()}).encode())
+    def _event(self, name: str, **more: Any) -> None:
+        raw = json.dumps({"event": name, "call": {**self._call(), **more}}).encode()
+        for attempt in range(EVENT_SENDS):
+            if attempt:
+                time.sleep(0.5)
+            status, _ = self._post("events", raw)
+            if status == 204:
+                return
+        raise RuntimeError(f"{name} of {self.call_id} was not taken")
 
     def _post(self, kind: str, raw: bytes, *, hang_up: bool = False) -> tuple[int, bytes]:
         stamp = str(int(time.time() * 1000))
@@ -159,6 +193,7 @@ class Caller:
 
     @property
     def practice(self) -> Practice:
+        """Who is called."""
         return self.want.practice
 
     def _call(self) -> dict[str, Any]:
@@ -179,3 +214,8 @@ class Caller:
 def phone_of(number: int) -> str:
     """A mobile number of nobody."""
     return f"+49151{10_000_000 + number:08d}"
+
+
+def bookings_of(callers: Sequence[Caller]) -> int:
+    """How often these have asked to book."""
+    return sum(caller.bookings for caller in callers)

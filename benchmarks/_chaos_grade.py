@@ -7,21 +7,22 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from benchmarks._chaos_calls import TOLD_BOOKED, Caller
+from benchmarks._chaos_calls import BOOK, CANCEL, MOVE, TOLD_BOOKED, Caller, Told
 
 STANDING = frozenset({"accepted", "pending"})
-# After these the caller knows that something may stand in the calendar.
-OPEN_ENDS = frozenset({"pending", ""})
+# Of these the caller knows: nothing was changed by what was asked last, or what was changed is told.
+ANSWERS = frozenset({"slot_taken", "refused", "not_found", "cancelled", "confirm", *TOLD_BOOKED})
+WRITES = frozenset({BOOK, MOVE, CANCEL})
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A booking of the calendar."""
+    """A booking of the calendar. ``key`` is the platform's own, "" where it did not make it."""
 
     uid: str
     account: str
@@ -32,9 +33,11 @@ class Entry:
     hosts: tuple[str, ...]
     phone: str
     key: str
+    moved_from: str = ""
 
     @property
     def stands(self) -> bool:
+        """Takes up its time."""
         return self.status in STANDING
 
 
@@ -51,6 +54,7 @@ def entries(state: Iterable[Mapping[str, Any]]) -> list[Entry]:
             hosts=tuple(one["hosts"]),
             phone=str((one["attendee"] or {}).get("phone") or ""),
             key=str(one["metadata"].get("idem") or ""),
+            moved_from=str(one["rescheduledFromUid"] or ""),
         )
         for one in state
     ]
@@ -58,23 +62,30 @@ def entries(state: Iterable[Mapping[str, Any]]) -> list[Entry]:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """One line of the table: what must not be, how often it was, and some cases."""
+    """One line of the table: what must not be, how often it was, and some cases (phone first)."""
 
     what: str
     count: int
     cases: tuple[str, ...] = ()
 
 
-def grade(calendar: Sequence[Entry], callers: Sequence[Caller]) -> list[Verdict]:
-    """Everything that must be zero. Needs Django set up; every company is looked at."""
+def grade(
+    calendar: Sequence[Entry], callers: Sequence[Caller], *, by_business: Collection[str] = ()
+) -> list[Verdict]:
+    """Everything that must be zero. ``by_business``: the uids that the business made in its own calendar.
+
+    Needs Django set up; every company is looked at.
+    """
+    heard = _by_phone(callers)
     return [
         _verdict("double bookings beyond capacity", _overlaps(calendar)),
         _verdict("bookings made twice of one wish", _doubles(calendar)),
-        _verdict("“booked” without the booking at exactly that start", _empty_promises(calendar, callers)),
-        _verdict("“cancelled” while the booking stands", _still_standing(calendar, callers)),
-        _verdict("bookings nobody was told of", _untold(calendar, callers)),
+        _verdict("“booked” without the booking at exactly that start", _empty_promises(calendar, heard)),
+        _verdict("“cancelled” while the booking stands", _still_standing(calendar, heard)),
+        _verdict("bookings nobody was told of", _untold(calendar, heard, by_business)),
+        _verdict("“it is being checked”, and nothing after it", _left_waiting(heard)),
         _verdict("bookings of ours that no appointment knows", _unknown(calendar)),
-        _verdict("appointments the calendar does not have so", _ghosts(calendar)),
+        _verdict("appointments that the calendar does not have so", _ghosts(calendar)),
         _verdict("attempts without an end", _endless()),
     ]
 
@@ -82,6 +93,17 @@ def grade(calendar: Sequence[Entry], callers: Sequence[Caller]) -> list[Verdict]
 def _verdict(what: str, cases: Iterator[str]) -> Verdict:
     found = list(cases)
     return Verdict(what, len(found), tuple(found[:5]))
+
+
+def _by_phone(callers: Sequence[Caller]) -> dict[str, list[Told]]:
+    """What each person was told, in all their calls."""
+    heard: defaultdict[str, list[Told]] = defaultdict(list)
+    for caller in callers:
+        heard[caller.phone] += caller.told
+    return heard
+
+
+# --- The calendar alone -------------------------------------------------------------------------
 
 
 def _overlaps(calendar: Sequence[Entry]) -> Iterator[str]:
@@ -95,52 +117,87 @@ def _overlaps(calendar: Sequence[Entry]) -> Iterator[str]:
         booked.sort(key=lambda entry: entry.start)
         for one, following in itertools.pairwise(booked):
             if following.start < one.end:
-                yield f"{host} {one.start.isoformat()}"
+                yield f"{one.phone} and {following.phone}: {host} {one.start.isoformat()}"
 
 
 def _doubles(calendar: Sequence[Entry]) -> Iterator[str]:
-    standing = Counter(entry.key for entry in calendar if entry.stands and entry.key)
-    yield from (key for key, count in standing.items() if count > 1)
+    standing = Counter((entry.key, entry.phone) for entry in calendar if entry.stands and entry.key)
+    yield from (f"{phone} {count} times {key}" for (key, phone), count in standing.items() if count > 1)
 
 
-def _by_phone(calendar: Sequence[Entry]) -> dict[str, list[Entry]]:
-    found: defaultdict[str, list[Entry]] = defaultdict(list)
-    for entry in calendar:
-        found[entry.phone].append(entry)
-    return found
+# --- The calendar and the callers ---------------------------------------------------------------
 
 
-def _empty_promises(calendar: Sequence[Entry], callers: Sequence[Caller]) -> Iterator[str]:
+def _empty_promises(calendar: Sequence[Entry], heard: Mapping[str, Sequence[Told]]) -> Iterator[str]:
     """Whatever became of it since: it was made, for exactly that start."""
     made = {(entry.phone, entry.start) for entry in calendar}
-    for caller in callers:
-        for told in caller.told:
-            if told.status in TOLD_BOOKED and (caller.phone, told.start) not in made:
-                yield f"{caller.phone} {told.function} {told.start}"
+    for phone, answers in heard.items():
+        for told in answers:
+            if told.promises and (phone, told.start) not in made:
+                yield f"{phone} {told.function} {told.start}"
 
 
-def _still_standing(calendar: Sequence[Entry], callers: Sequence[Caller]) -> Iterator[str]:
-    known = _by_phone(calendar)
-    for caller in callers:
-        cancelled = {told.start for told in caller.told if told.status == "cancelled"}
-        for entry in known.get(caller.phone, ()):
-            if entry.stands and entry.start in cancelled:
-                yield f"{caller.phone} {entry.start.isoformat()}"
+def _still_standing(calendar: Sequence[Entry], heard: Mapping[str, Sequence[Told]]) -> Iterator[str]:
+    cancelled = {
+        (phone, told.start)
+        for phone, answers in heard.items()
+        for told in answers
+        if told.status == "cancelled"
+    }
+    for entry in calendar:
+        if entry.stands and (entry.phone, entry.start) in cancelled:
+            yield f"{entry.phone} {entry.start.isoformat()}"
 
 
-def _untold(calendar: Sequence[Entry], callers: Sequence[Caller]) -> Iterator[str]:
-    """A booking that stands although its caller was told "no" and nothing else, and nobody calls back."""
+def _untold(
+    calendar: Sequence[Entry], heard: Mapping[str, Sequence[Told]], by_business: Collection[str]
+) -> Iterator[str]:
+    """A booking that stands, of which its caller has not heard, and of which nobody is asked to tell them.
+
+    Heard is "booked", or "requested" where the business must confirm, with exactly this start.
+    """
+    named = {(phone, told.start) for phone, answers in heard.items() for told in answers if _names(told)}
+    called_back = _called_back()
+    for entry in calendar:
+        if not entry.stands or entry.phone not in heard or entry.uid in by_business:
+            continue
+        if (entry.phone, entry.start) not in named and entry.phone not in called_back:
+            yield f"{entry.phone} {entry.start.isoformat()}"
+
+
+def _names(told: Told) -> bool:
+    """Whether the answer tells of an appointment that stands now."""
+    requested = told.status == "pending" and told.start is not None
+    return told.function in WRITES and (told.promises or requested)
+
+
+def _left_waiting(heard: Mapping[str, Sequence[Told]]) -> Iterator[str]:
+    """Who was told last that it is being checked, and whom nobody is asked to call."""
+    called_back = _called_back()
+    for phone, answers in heard.items():
+        waits = ""
+        for told in answers:
+            if told.function not in WRITES:
+                continue
+            if told.status == "pending" and told.start is None:
+                waits = told.function
+            elif told.status in ANSWERS or _names(told):
+                waits = ""
+        if waits and phone not in called_back:
+            yield f"{phone} {waits}"
+
+
+def _called_back() -> set[str]:
+    """The numbers that somebody of the business is asked to call."""
     from apps.calls.models import CallbackRequest
     from apps.tenants.scoping import all_companies
 
     with all_companies():
-        called_back = set(CallbackRequest.objects.values_list("phone", flat=True))
-    known = _by_phone(calendar)
-    for caller in callers:
-        heard = {told.status for told in caller.told if told.function == "book_appointment"}
-        if heard & (TOLD_BOOKED | OPEN_ENDS) or caller.phone in called_back:
-            continue
-        yield from (f"{caller.phone} {entry.start}" for entry in known.get(caller.phone, ()) if entry.stands)
+        rows = CallbackRequest.objects.filter(status=CallbackRequest.Status.OPEN)
+        return set(rows.exclude(kind="waiting_list").values_list("phone", flat=True))
+
+
+# --- The calendar and the database --------------------------------------------------------------
 
 
 def _unknown(calendar: Sequence[Entry]) -> Iterator[str]:
@@ -151,26 +208,25 @@ def _unknown(calendar: Sequence[Entry]) -> Iterator[str]:
     with all_companies():
         open_ones = Appointment.objects.filter(status__in=Appointment.OPEN)
         known = set(open_ones.values_list("calendar_uid", flat=True))
-        confirmed = set(
-            BookingAttempt.objects.filter(state=BookingAttempt.State.CONFIRMED).values_list(
-                "calendar_key", flat=True
-            )
-        )
+        attempts = BookingAttempt.objects.filter(state=BookingAttempt.State.CONFIRMED)
+        confirmed = set(attempts.values_list("calendar_key", flat=True))
     for entry in calendar:
         if entry.stands and entry.key and not (entry.uid in known and entry.key in confirmed):
             yield f"{entry.phone} {entry.start.isoformat()}"
 
 
 def _ghosts(calendar: Sequence[Entry]) -> Iterator[str]:
+    """Each open appointment stands in the calendar at its start."""
     from apps.scheduling.models import Appointment
     from apps.tenants.scoping import all_companies
 
     standing = {entry.uid: entry.start for entry in calendar if entry.stands}
     with all_companies():
         rows = Appointment.objects.filter(status__in=Appointment.OPEN)
-        for reference, uid, start in rows.values_list("reference", "calendar_uid", "start"):
+        columns = rows.values_list("customer__phone", "reference", "calendar_uid", "start")
+        for phone, reference, uid, start in columns:
             if standing.get(uid) != start:
-                yield f"{reference} {start.isoformat()}"
+                yield f"{phone} {reference} {start.isoformat()}"
 
 
 def _endless() -> Iterator[str]:
@@ -179,23 +235,5 @@ def _endless() -> Iterator[str]:
 
     with all_companies():
         rows = BookingAttempt.objects.filter(state__in=BookingAttempt.UNSETTLED)
-        yield from (f"#{pk} {kind} {state}" for pk, kind, state in rows.values_list("pk", "kind", "state"))
-
-
-def settle_all(company_ids: Iterable[int], *, rounds: int = 6) -> bool:
-    """Reconcile and compare until nothing is open and nothing differs; false when that never came."""
-    from apps.scheduling import drift, reconciliation
-    from apps.scheduling.models import BookingAttempt
-    from apps.tenants.scoping import all_companies
-
-    ids = list(company_ids)
-    for _ in range(rounds):
-        for company_id in ids:
-            reconciliation.settle_now(company_id)
-        differences = [drift.compare(company_id) for company_id in ids]
-        quiet = all(one.compared and not one.differences for one in differences)
-        with all_companies():
-            unsettled = BookingAttempt.objects.filter(state__in=BookingAttempt.UNSETTLED).exists()
-        if quiet and not unsettled:
-            return True
-    return False
+        columns = rows.values_list("attendee_phone", "pk", "kind", "state")
+        yield from (f"{phone} #{pk} {kind} {state}" for phone, pk, kind, state in columns)

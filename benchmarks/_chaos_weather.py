@@ -73,9 +73,9 @@ def rules(turn: int, accounts: Sequence[str], rng: random.Random, *, at_once: in
     return [
         *DRIZZLE,
         *(
-            {"probability": round(rng.uniform(0.15, 0.5), 2), **kind, "account": account}
+            {"probability": round(rng.uniform(0.1, 0.4), 2), **kind, "account": account}
             for kind in chosen
-            for account in rng.sample(list(accounts), k=max(1, len(accounts) // 4))
+            for account in rng.sample(list(accounts), k=max(1, len(accounts) // 6))
         ),
     ]
 

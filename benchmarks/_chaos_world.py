@@ -114,8 +114,8 @@ def _inline(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def make_practices(count: int, *, base_url: str) -> list[Practice]:
-    """The companies' rows."""
+def make_practices(count: int, *, base_url: str, company: dict[str, Any] | None = None) -> list[Practice]:
+    """The companies' rows; ``company``: settings that are not the default."""
     from apps.tenants.scoping import company_scope
     from tests.factories import make_business, make_event_type, make_place, make_service
 
@@ -127,7 +127,7 @@ def make_practices(count: int, *, base_url: str) -> list[Practice]:
             number=f"+49301000{index:04d}",
             event_type=alone.event_type,
             base_url=base_url,
-            company={"requests_per_minute": 1_000_000},
+            company=company,
             service={"slug": alone.slug, "name": "Allein", "synonyms": [], "duration_minutes": MINUTES},
         )
         business.account.signing_key = SIGNING_KEY
@@ -170,8 +170,8 @@ class Want:
 
 
 def wanted(rng: random.Random, practices: list[Practice], *, days: int) -> Want:
-    """A wish; the first days and the morning are what most people want."""
-    practice = rng.choice(practices)
+    """A wish; the first practices, the first days and the morning are what most people want."""
+    practice = practices[min(rng.randrange(len(practices)), rng.randrange(len(practices)))]
     service = rng.choices(practice.services, weights=(5, 4, 1))[0]
     ahead = min(int(rng.expovariate(2.2 / days)), days - 1)
     hour = OPENS + min(int(rng.expovariate(1 / 4)), CLOSES - OPENS - 1)

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from collections.abc import Iterator
 
 import pytest
-from django.db import connections
 from django.test import Client
 from pytest_django import Settings
 
@@ -17,35 +12,20 @@ from apps.core import runtime
 from apps.sandbox.control import summary
 from apps.sandbox.server import SandboxServer
 from apps.scheduling import gateway, prewarming
+from benchmarks._chaos_calls import Line
 from benchmarks._chaos_grade import Entry, entries
 from benchmarks._chaos_world import Practice, make_practices, scenario
 
-T = TypeVar("T")
+PRACTICES = 4
 
 
-@dataclass
 class InProcess:
     """The platform without a wire between."""
-
-    local: threading.local = field(default_factory=threading.local)
 
     def post(self, path: str, raw: bytes, headers: dict[str, str], *, hang_up: bool) -> tuple[int, bytes]:
         client = Client(headers={"X-Retell-Signature": headers["X-Retell-Signature"]})
         answer = client.post(path, data=raw, content_type="application/json")
         return (0, b"") if hang_up else (answer.status_code, answer.content)
-
-
-def at_once(works: Sequence[Callable[[], T]]) -> list[T]:
-    """All of these in threads of their own; their results in order."""
-
-    def run(work: Callable[[], T]) -> T:
-        try:
-            return work()
-        finally:
-            connections.close_all()
-
-    with ThreadPoolExecutor(len(works)) as threads:
-        return list(threads.map(run, works))
 
 
 def calendar(sandbox: SandboxServer) -> list[Entry]:
@@ -55,28 +35,28 @@ def calendar(sandbox: SandboxServer) -> list[Entry]:
 
 @pytest.fixture
 def sandbox() -> Iterator[SandboxServer]:
-    with SandboxServer(port=0, scenario=scenario(4)) as server:
+    with SandboxServer(port=0, scenario=scenario(PRACTICES)) as server:
         yield server
 
 
 @pytest.fixture
 def practices(transactional_db: None, sandbox: SandboxServer, settings: Settings) -> Iterator[list[Practice]]:
-    """Everything is shorter than in earnest, and the budgets are wide."""
+    """Everything is shorter than in earnest, and four accounts have the budgets of many."""
     settings.CALL_BUDGET_SECONDS = 2.0
     settings.CALCOM_SLOTS_TIMEOUT = 0.8
     settings.CALCOM_BOOKING_TIMEOUT = 1.0
     settings.CALCOM_SLOTS_LATE_TIMEOUT = 3.0
     settings.CALCOM_BOOKING_LATE_TIMEOUT = 3.0
-    settings.CALCOM_REQUESTS_PER_SECOND = 1_000
-    settings.CALCOM_REQUESTS_PER_MINUTE = 60_000
+    settings.CALCOM_REQUESTS_PER_SECOND = 100
+    settings.CALCOM_REQUESTS_PER_MINUTE = 2_000
     settings.CIRCUIT_OPEN_SECONDS = 1
     runtime.forget()
-    yield make_practices(4, base_url=sandbox.base_url)
+    yield make_practices(PRACTICES, base_url=sandbox.base_url, company={"requests_per_minute": 10_000})
     assert gateway.drain(seconds=10)
     assert prewarming.drain(seconds=10)
     runtime.forget()
 
 
 @pytest.fixture
-def line() -> Any:
+def line() -> Line:
     return InProcess()

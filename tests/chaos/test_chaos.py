@@ -1,4 +1,4 @@
-"""The chaos in small: some hundred bookings under every fault, held against what everybody was told.
+"""The chaos in small: bookings under every fault, held against what everybody was told.
 
 The long one, with processes that are killed, is ``make chaos``.
 """
@@ -8,107 +8,109 @@ from __future__ import annotations
 import itertools
 import random
 import threading
-import time
-from datetime import datetime, timedelta
-from datetime import time as clock
 
 import pytest
 
-from apps.core import runtime
 from apps.sandbox import changes
 from apps.sandbox.errors import RefusedError
 from apps.sandbox.server import SandboxServer
 from apps.sandbox.webhooks import update
-from apps.scheduling import gateway
-from apps.scheduling.models import BookingAttempt, CalendarAccount
+from apps.scheduling import gateway, submission
+from apps.scheduling.models import BookingAttempt
 from apps.tenants.scoping import all_companies
 from benchmarks import _chaos_weather as weather
-from benchmarks._chaos_calls import Caller, Line, phone_of
-from benchmarks._chaos_grade import grade, settle_all
-from benchmarks._chaos_world import BERLIN, Practice, Want, today, wanted
-from tests.chaos.conftest import at_once, calendar
+from benchmarks._chaos_after import calm, settle_all
+from benchmarks._chaos_calls import Line
+from benchmarks._chaos_crowd import Crowd, conflicts
+from benchmarks._chaos_grade import grade
+from benchmarks._chaos_world import Practice
+from tests.chaos.conftest import calendar
 
-BOOKINGS = 220
+BOOKINGS = 100
 CALLERS = 8
-SECONDS = 14.0
+SECONDS = 8.0
+TURN_SECONDS = 0.4
+DIES = 0.05
+
+pytestmark = [pytest.mark.postgres, pytest.mark.redis]
 
 
-def storm(sandbox: SandboxServer, practices: list[Practice], over: threading.Event) -> None:
+class Killed(BaseException):
+    """What nobody catches: the thread ends where it is, as in a process that is killed."""
+
+
+def storm(sandbox: SandboxServer, names: list[str], over: threading.Event, by_business: set[str]) -> None:
     """Other faults twice a second; the business moves and cancels in its own calendar."""
     rng = random.Random(1)
-    names = [practice.username for practice in practices]
     for turn in itertools.count():
+        # A body of megabytes takes the one process that all share here.
         rules = [rule for rule in weather.rules(turn, names, rng) if rule.get("form") != "huge"]
         sandbox.faults.replace(rules, seed=turn)
         update(sandbox.calendar.behaviour, weather.behaviour(turn))
-        if over.wait(0.5):
+        if over.wait(TURN_SECONDS):
             break
         standing = [one for one in list(sandbox.calendar.bookings.values()) if one.status == "accepted"]
-        for one in rng.sample(standing, k=min(2, len(standing))):
+        for one in rng.sample(standing, k=min(1, len(standing))):
             try:
                 if rng.random() < 0.5:
                     changes.cancel(sandbox.calendar, booking=one)
                 else:
-                    changes.reschedule(sandbox.calendar, booking=one, start=one.start + 86_400)
+                    moved = changes.reschedule(sandbox.calendar, booking=one, start=one.start + 86_400)
+                    by_business.add(moved.uid)
             except RefusedError:
                 continue
     sandbox.faults.clear()
     update(sandbox.calendar.behaviour, weather.CALM)
 
 
+def die_sometimes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some writers die after the calendar has answered, before anything of it is recorded."""
+    record, rng = submission._record_success, random.Random(2)
+
+    def dying(attempt: BookingAttempt, booking: object) -> None:
+        if rng.random() < DIES:
+            raise Killed
+        record(attempt, booking)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(submission, "_record_success", dying)
+
+
 def test_whatever_breaks_no_booking_is_doubled_promised_in_vain_or_forgotten(
     practices: list[Practice], sandbox: SandboxServer, line: Line, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    over, ends = threading.Event(), time.monotonic() + SECONDS
-    callers: list[Caller] = []
-    numbers = itertools.count(1)
-
-    def phone(seed: int) -> None:
-        rng = random.Random(seed)
-        while time.monotonic() < ends and sum(one.bookings for one in list(callers)) < BOOKINGS:
-            caller = Caller(line, wanted(rng, practices, days=4), phone=phone_of(next(numbers)), rng=rng)
-            callers.append(caller)
-            caller.talk()
-
-    blowing = threading.Thread(target=storm, args=(sandbox, practices, over))
+    die_sometimes(monkeypatch)
+    over, by_business = threading.Event(), set[str]()
+    names = [practice.username for practice in practices]
+    blowing = threading.Thread(target=storm, args=(sandbox, names, over, by_business))
     blowing.start()
-    at_once([lambda seed=seed: phone(seed) for seed in range(CALLERS)])
+    crowd = Crowd(line, practices, seed=1, days=2)
+    crowd.run(callers=CALLERS, bookings=BOOKINGS, seconds=SECONDS, tell=False)
     over.set()
     blowing.join()
+    assert crowd.problems == []
     assert gateway.drain(seconds=10)
-    with all_companies():
-        for account in CalendarAccount.objects.all():
-            runtime.breaker(account.pk).reset()
-            runtime.budget(account.pk).unblock()
+    monkeypatch.undo()
     monkeypatch.setattr(gateway, "pause", lambda seconds: None)
-    assert settle_all(practice.company_id for practice in practices)
-    verdicts = grade(calendar(sandbox), callers)
+    ids = [practice.company_id for practice in practices]
+    calm(ids)
+    assert settle_all(ids).quiet
+    verdicts = grade(calendar(sandbox), crowd.calls, by_business=by_business)
     assert {one.what: one.cases for one in verdicts if one.count} == {}
     # It was a storm, and they did book.
-    statuses = {told.status for caller in callers for told in caller.told}
-    assert {"booked", "pending"} <= statuses
+    statuses = [told.status for caller in crowd.calls for told in caller.told]
+    assert {"booked", "pending"} <= set(statuses)
     with all_companies():
-        assert BookingAttempt.objects.filter(state=BookingAttempt.State.CONFIRMED).count() > BOOKINGS / 5
+        made = BookingAttempt.objects.filter(kind="book", state=BookingAttempt.State.CONFIRMED)
+        assert made.count() > 20
+    assert sum(caller.bookings for caller in crowd.calls) > 40
 
 
-@pytest.mark.parametrize("crowd", [2, 8, 20])
 def test_a_crowd_that_wants_the_same_day_does_not_meet_in_one_slot(
-    practices: list[Practice], sandbox: SandboxServer, line: Line, crowd: int
+    practices: list[Practice], sandbox: SandboxServer, line: Line
 ) -> None:
     """Offers are kept for the call that heard them: nobody hears that somebody was faster."""
-    practice = practices[0]
-    start = datetime.combine(today() + timedelta(days=3), clock(10), tzinfo=BERLIN)
-    want = Want(practice, practice.services[1], start)
-    gate = threading.Barrier(crowd)
-    callers = [Caller(line, want, phone=phone_of(n), rng=random.Random(n)) for n in range(crowd)]
-
-    def choose_and_book(caller: Caller) -> str:
-        gate.wait()
-        token = caller.choose()
-        return str(caller.ask("book_appointment", slot=token, customer_name=caller.name)["status"])
-
-    statuses = at_once([lambda caller=caller: choose_and_book(caller) for caller in callers])
-    assert "slot_taken" not in statuses
-    assert "booked" in statuses
+    met = conflicts(line, practices, crowds=((2, 3), (4, 2), (8, 2)))
+    assert met.taken == 0
+    assert met.booked > 20  # of 30; on a busy machine somebody may have to wait too long
     assert gateway.drain(seconds=10)
-    assert len([one for one in calendar(sandbox) if one.stands]) == crowd
+    assert len([one for one in calendar(sandbox) if one.stands]) >= met.booked
