@@ -179,10 +179,10 @@ class Caller:
         for attempt in range(EVENT_SENDS):
             if attempt:
                 time.sleep(0.5)
-            status, _ = self._post("events", raw)
+            status, body = self._post("events", raw)
             if status == 204:
                 return
-        raise RuntimeError(f"{name} of {self.call_id} was not taken")
+        raise RuntimeError(f"{name} of {self.call_id} was not taken: {status} {body[:80]!r}")
 
     def _post(self, kind: str, raw: bytes, *, hang_up: bool = False) -> tuple[int, bytes]:
         stamp = str(int(time.time() * 1000))

@@ -42,9 +42,9 @@ def sandbox() -> Iterator[SandboxServer]:
 @pytest.fixture
 def practices(transactional_db: None, sandbox: SandboxServer, settings: Settings) -> Iterator[list[Practice]]:
     """Everything is shorter than in earnest, and four accounts have the budgets of many."""
-    settings.CALL_BUDGET_SECONDS = 2.0
-    settings.CALCOM_SLOTS_TIMEOUT = 0.8
-    settings.CALCOM_BOOKING_TIMEOUT = 1.0
+    settings.CALL_BUDGET_SECONDS = 3.0
+    settings.CALCOM_SLOTS_TIMEOUT = 1.2
+    settings.CALCOM_BOOKING_TIMEOUT = 1.5
     settings.CALCOM_SLOTS_LATE_TIMEOUT = 3.0
     settings.CALCOM_BOOKING_LATE_TIMEOUT = 3.0
     settings.CALCOM_REQUESTS_PER_SECOND = 100
