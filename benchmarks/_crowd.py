@@ -19,6 +19,7 @@ from apps.services.models import BranchService, EventType, Service
 from apps.tenants.models import Branch, Company, PhoneNumber
 from apps.tenants.scoping import all_companies, company_scope
 
+COPIED = (Branch, Service, EventType, BranchService, TelephonyAccount)
 # Every so many-th call belongs to the company that was there before.
 OWN_SHARE = 10
 TABLES = (
@@ -95,21 +96,19 @@ def calls(like: Any, count: int, *, others: int, after: int) -> None:
     def of(row: Model, base: int) -> str:
         return f"CASE WHEN {own} THEN {row.pk} ELSE {base} + 1 + n % {others} END"
 
-    bases = {
-        model: _first_copy(model, others)
-        for model in (Branch, Service, EventType, BranchService, TelephonyAccount)
-    }
+    with all_companies():
+        bases = {model: _last_id(model) - others for model in COPIED}
     company, branch = of(like.company, after), of(like.branch, bases[Branch])
     account = of(like.account, bases[TelephonyAccount])
     event_type, service = of(like.event_type, bases[EventType]), of(like.service, bases[Service])
     place = of(like.place, bases[BranchService])
     past = "now() - n * interval '20 seconds'"
     with company_scope(like.company.pk):
-        a_call = Call.objects.latest("pk")
-        a_function = FunctionCall.objects.filter(call=a_call).latest("pk")
-        an_offer = Offer.objects.filter(call=a_call).latest("pk")
         an_appointment = Appointment.objects.latest("pk")
         a_customer = Customer.objects.latest("pk")
+        an_offer = Offer.objects.latest("pk")
+        a_call = Call.objects.get(pk=an_offer.call_id)
+        a_function = FunctionCall.objects.filter(call=a_call, name="check_availability").latest("pk")
     with all_companies(), transaction.atomic():
         first = copy(
             a_call, count,
@@ -138,14 +137,10 @@ def calls(like: Any, count: int, *, others: int, after: int) -> None:
         copy(
             an_appointment, bookings,
             company_id=company, branch_id=branch, service_id=service, event_type_id=event_type,
-            customer_id=f"{customer} + n", reference="'C' || lpad(n::text, 9, '0')",
+            customer_id=f"{customer} + n", reference="'C' || lpad(n::text, 7, '0')",
             calendar_uid="'crowd-' || n", root_uid="'crowd-' || n", start=start,
             end=f"{start} + interval '45 minutes'", created_at=past, updated_at=past,
         )  # fmt: skip
-
-
-def _first_copy(model: type[Model], count: int) -> int:
-    return _last_id(model) - count
 
 
 def analyze() -> None:

@@ -75,6 +75,7 @@ def _environment() -> dict[str, str]:
 
 FOLDER.mkdir(parents=True, exist_ok=True)
 os.environ.update(_environment())
+OWNER_URL = os.environ["DATABASE_URL"]
 ON_POSTGRES = os.environ["DATABASE_URL"].startswith("postgres")
 ON_REDIS = bool(os.environ["REDIS_URL"])
 
@@ -97,6 +98,8 @@ def database() -> Iterator[None]:
         from django.core.management import call_command
 
         call_command("migrate", verbosity=0)
+        if name:
+            os.environ["DATABASE_URL"] = _application_url(name)
         yield
     finally:
         from django.db import connections
@@ -104,8 +107,25 @@ def database() -> Iterator[None]:
         connections.close_all()
         _forget_cache()
         if name:
+            os.environ["DATABASE_URL"] = OWNER_URL
             _server(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+            _server(f'DROP ROLE IF EXISTS "{name}_app"')
         shutil.rmtree(FOLDER, ignore_errors=True)
+
+
+def _application_url(name: str) -> str:
+    """For the processes that are started: a role that owns nothing, so that the policies bind it, as in
+    production. This process stays the owner."""
+    from django.db import connection
+
+    from apps.tenants import row_security
+
+    role, password = f"{name}_app", secrets.token_hex(16)
+    _server(f'DROP ROLE IF EXISTS "{role}"')
+    _server(f"CREATE ROLE \"{role}\" LOGIN PASSWORD '{password}'")
+    row_security.grant(connection, role=role)
+    parts = urlsplit(OWNER_URL)
+    return parts._replace(netloc=f"{role}:{password}@{parts.hostname}:{parts.port or 5432}").geturl()
 
 
 def _forget_cache() -> None:
@@ -119,7 +139,7 @@ def _forget_cache() -> None:
 def _server(statement: str) -> None:
     import psycopg
 
-    url = urlsplit(os.environ["DATABASE_URL"])._replace(path="/postgres", scheme="postgresql").geturl()
+    url = urlsplit(OWNER_URL)._replace(path="/postgres", scheme="postgresql").geturl()
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(statement.encode())
 
@@ -128,7 +148,7 @@ def _create() -> str:
     _forget_cache()
     if not ON_POSTGRES:
         return ""
-    name = urlsplit(os.environ["DATABASE_URL"]).path.lstrip("/")
+    name = urlsplit(OWNER_URL).path.lstrip("/")
     _server(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
     _server(f'CREATE DATABASE "{name}"')
     return name
@@ -291,6 +311,16 @@ class Caller:
         status, content, _ = self._post("events", json.dumps({"event": name, "call": call}).encode())
         if status != 204:
             raise RuntimeError(f"{name}: {status} {content[:300]!r}")
+
+    def ring(self) -> dict[str, Any]:
+        """The provider's question before the agent speaks; the answer."""
+        line = {"call_id": self.call_id, "from_number": self.caller, "to_number": self.dialled}
+        raw = json.dumps({"event": "call_inbound", "call_inbound": line}).encode()
+        status, content, _ = self._post("inbound", raw)
+        if status != 200:
+            raise RuntimeError(f"inbound: {status} {content[:300]!r}")
+        answer: dict[str, Any] = json.loads(content)
+        return answer
 
     def floor(self) -> float:
         """Seconds of the bare view with a body like any other."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -28,8 +28,9 @@ from apps.scheduling.places import Place
 # Cal.com itself may list a booked slot for some seconds (its own cache, a read replica).
 UNSETTLED_SECONDS = 5
 CACHE_FORMAT = 3
-# The window that is fetched ahead of any wish: a wish for the next two weeks finds its answer in it.
-AHEAD_DAYS = 21
+# The window that is fetched ahead of any wish: a wish for the next two weeks finds its answer in it, the
+# same weekday in two weeks and the days that are searched after it included.
+AHEAD_DAYS = 22
 # Seconds of a call's budget that ranking, holding and answering take after the calendar has answered.
 RESERVE = 0.3
 # A question that waited its time but for this was not cut short.
@@ -71,6 +72,11 @@ class Listing:
         starts = tuple(start for start in self.starts if low <= start < high)
         return replace(self, starts=starts, first=window.first, last=window.last, blank=not starts)
 
+    @property
+    def ages(self) -> bool:
+        """Whether more than half of an ordinary answer's life is over: good for now, not for a whole call."""
+        return time.time() - self.asked_at > settings.AVAILABILITY_TTL / 2
+
     def answers(self, window: Window) -> bool:
         """Whether it covers the window and may still be used."""
         return self.first <= window.first and window.last <= self.last and self.expires > time.time()
@@ -106,10 +112,14 @@ def listed(
 
 
 def fetch_ahead(place: Place, *, patience: float, priority: Priority) -> Listing:
-    """Have the next weeks in the cache. Raises ``CalendarUnavailable``."""
+    """Have the next weeks in the cache, for a while at least. Raises ``CalendarUnavailable``."""
+
+    def young() -> Listing | None:
+        found = _stored(place, window, "")
+        return None if found is None or found.ages else found
+
     window = window_ahead(place)
-    found = _stored(place, window, "")
-    return found or _ask(place, window, "", ahead=True, patience=patience, priority=priority)
+    return young() or _ask(place, window, "", ahead=True, patience=patience, priority=priority, look=young)
 
 
 # --- The two layers -----------------------------------------------------------------------------
@@ -174,7 +184,15 @@ def _raw(place: Place, window: Window, moving_uid: str, *, patience: float, prio
         tally.current().cache_hits += 1
         return found
     tally.current().cache_misses += 1
-    return _ask(place, window, moving_uid, ahead=False, patience=patience, priority=priority)
+    return _ask(
+        place,
+        window,
+        moving_uid,
+        ahead=False,
+        patience=patience,
+        priority=priority,
+        look=lambda: _stored(place, window, moving_uid),
+    )
 
 
 def _lifetime(place: Place) -> float:
@@ -189,9 +207,16 @@ def _lifetime(place: Place) -> float:
 
 
 def _ask(
-    place: Place, window: Window, moving_uid: str, *, ahead: bool, patience: float, priority: Priority
+    place: Place,
+    window: Window,
+    moving_uid: str,
+    *,
+    ahead: bool,
+    patience: float,
+    priority: Priority,
+    look: Callable[[], Listing | None],
 ) -> Listing:
-    """One upstream question, shared by everybody who asks it now."""
+    """One upstream question, shared by everybody who asks it now; ``look`` finds an answer that would do."""
     exact = _ahead_key(place) if ahead else _slots_key(place, window, moving_uid)
     covered = not ahead and not moving_uid and _covers(window_ahead(place), window)
 
@@ -216,7 +241,7 @@ def _ask(
             start=lambda: gateway.submit(
                 place.calendar, work, priority=priority, late=settings.CALCOM_SLOTS_LATE_TIMEOUT
             ),
-            look=lambda: _stored(place, window, moving_uid),
+            look=look,
             patience=patience,
             behind=_ahead_key(place) if covered else "",
         )

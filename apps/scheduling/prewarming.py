@@ -1,4 +1,4 @@
-"""Fetching free slots while the phone still rings; nobody waits for it."""
+"""Fetching free slots while the phone still rings, and again while the call goes on; nobody waits for it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
-from apps.core import deadline
+from apps.core import deadline, tally
 from apps.core.upstream import Saturated, WorkPool
 from apps.flags.registry import Flag
 from apps.flags.state import is_on
@@ -54,8 +54,8 @@ def _in_background(places: Callable[[], Sequence[Place]]) -> None:
             _fetch(place)
 
     try:
-        # The deadline of the call that causes it does not bind it.
-        with deadline.in_force(None):
+        # The deadline of the call that causes it does not bind it, and what it asks is not the call's.
+        with deadline.in_force(None), tally.counting():
             _pool.start(work, key=str(company_id))
     except Saturated:
         log.info("not_prewarmed", company_id=company_id, reason="saturated")

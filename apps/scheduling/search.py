@@ -14,7 +14,7 @@ from apps.core.bulkhead import ShareUsedUp
 from apps.core.deadline import Deadline
 from apps.flags.registry import Flag
 from apps.flags.state import is_on
-from apps.scheduling import availability, emptiness, holds, occupancy
+from apps.scheduling import availability, emptiness, holds, occupancy, prewarming
 from apps.scheduling.alternatives import Ranking, Reason, Rules, rank
 from apps.scheduling.availability import RESERVE, Listing, Window
 from apps.scheduling.gateway import CalendarUnavailable
@@ -83,6 +83,9 @@ class Search:
             else:
                 ranking = self._offer(listing)
         emptiness.note(self.place, listing)
+        if listing.ages:
+            # The call goes on: its next question should not be the one that waits for the calendar.
+            prewarming.prewarm([self.place])
         return Found(
             matches=tuple(slot.start for slot in ranking.matches),
             nearest=() if self.only_inside else tuple(slot.start for slot in ranking.nearest),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from datetime import timedelta
 
 import pytest
 import time_machine
 
+from apps.calls.models import FunctionCall
 from apps.flags.registry import Flag
 from apps.sandbox.server import SandboxServer
 from apps.scheduling import prewarming
@@ -36,7 +38,7 @@ def ring(phone: Phone) -> None:
 def test_a_call_that_begins_has_its_answer_before_it_asks(practice: Business, sandbox: SandboxServer) -> None:
     phone = Phone(practice)
     begin(phone)
-    assert windows(sandbox) == [("2026-01-05", "2026-01-25")]
+    assert windows(sandbox) == [("2026-01-05", "2026-01-26")]
     answer = phone.function("check_availability", when="übermorgen um zehn")
     assert answer["status"] == "available"
     assert (
@@ -52,6 +54,42 @@ def test_a_phone_that_rings_does_it_too_and_together_they_ask_once(
     ring(phone)
     begin(phone)
     assert len(windows(sandbox)) == 1
+
+
+def test_the_next_weeks_reach_to_what_is_searched_for_a_wish_in_two_weeks(
+    practice: Business, sandbox: SandboxServer, clock: time_machine.Traveller
+) -> None:
+    phone = Phone(practice)
+    begin(phone)
+    assert phone.function("check_availability", when="heute in zwei Wochen um zehn")["status"] == "available"
+    assert len(windows(sandbox)) == 1
+
+
+def test_an_answer_that_would_not_last_for_the_call_is_renewed(
+    practice: Business, sandbox: SandboxServer, clock: time_machine.Traveller
+) -> None:
+    begin(Phone(practice))
+    clock.shift(timedelta(seconds=25))
+    begin(Phone(practice))
+    assert len(windows(sandbox)) == 1
+    clock.shift(timedelta(seconds=10))
+    begin(Phone(practice))
+    assert len(windows(sandbox)) == 2
+
+
+def test_a_long_call_does_not_wait_for_its_later_questions(
+    practice: Business, sandbox: SandboxServer, clock: time_machine.Traveller
+) -> None:
+    phone = Phone(practice)
+    begin(phone)
+    for question, day in enumerate(("morgen", "übermorgen", "am Freitag", "am Montag")):
+        clock.shift(timedelta(seconds=40))
+        assert phone.function("check_availability", when=f"{day} um zehn")["status"] == "available"
+        assert prewarming.drain(seconds=10)
+        assert len(windows(sandbox)) == 2 + question
+    with company_scope(practice.company.pk):
+        asked = FunctionCall.objects.values_list("upstream_requests", flat=True)
+        assert list(asked) == [0, 0, 0, 0]
 
 
 def test_other_events_of_the_call_ask_nothing(practice: Business, sandbox: SandboxServer) -> None:
