@@ -10,7 +10,7 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, TypeAlias
 
 from django.db.models import CharField, Q, QuerySet, Value
@@ -111,6 +111,8 @@ def _lies_in(start: float, listing: Listing, place: Place) -> bool:
 
 # --- Reading it ---------------------------------------------------------------------------------
 
+# Nothing that is booked takes longer.
+LONGEST = timedelta(days=1)
 BOOKS = (BookingAttempt.Kind.BOOK, BookingAttempt.Kind.RESCHEDULE)
 
 
@@ -124,6 +126,7 @@ def read(place: Place, window: Window, *, owner: str, phone: str | None, moving_
     rows = _everything.rows(
         company=current_company_id(),
         calendar=place.event_type_id,
+        before=first - LONGEST,
         first=first,
         after=after,
         now=now,
@@ -147,6 +150,7 @@ def _build(
     *,
     company: int,
     calendar: int,
+    before: datetime,
     first: datetime,
     after: datetime,
     now: datetime,
@@ -155,7 +159,10 @@ def _build(
     moving: int,
 ) -> Rows:
     with company_scope(company):
-        overlapping = Q(event_type_id=calendar, start__lt=after, end__gt=first)
+        # Both ends of the start: an index of starts would else be read from the calendar's very first day.
+        overlapping = Q(event_type_id=calendar, start__gt=before, start__lt=after, end__gt=first)
+        # The company too: its customers' numbers are found by both.
+        own = Q(customer__company_id=company, customer__phone=phone)
         appointments = Appointment.objects.filter(status__in=Appointment.OPEN).exclude(pk=moving).order_by()
         attempts = BookingAttempt.objects.filter(
             state__in=BookingAttempt.UNSETTLED, kind__in=BOOKS
@@ -163,7 +170,7 @@ def _build(
         return _columns(appointments.filter(overlapping), "standing", at="updated_at").union(
             _columns(attempts.filter(overlapping), "unsettled", at="created_at"),
             _columns(attempts.filter(owner=owner, end__gt=now), "busy", at="created_at"),
-            _columns(appointments.filter(customer__phone=phone, end__gt=now), "busy", at="updated_at"),
+            _columns(appointments.filter(own, end__gt=now), "busy", at="updated_at"),
             _holds(Hold.objects.filter(event_type_id=calendar)),
             all=True,
         )
@@ -185,6 +192,7 @@ _everything = Prepared(
     _build,
     company=int,
     calendar=int,
+    before=datetime,
     first=datetime,
     after=datetime,
     now=datetime,

@@ -247,6 +247,17 @@ def test_what_this_call_may_have_booked_is_its_own_time_too(business: Business) 
         assert busy(place, phone=None, owner="call:2") == 0
 
 
+def test_what_began_the_day_before_and_lasts_into_the_day_takes_up_its_time(business: Business) -> None:
+    midnight = at("00:00")
+    make_appointment(
+        business, start=midnight - timedelta(hours=23), end=midnight + timedelta(minutes=30), uid="long"
+    )
+    make_appointment(business, start=midnight - timedelta(hours=2), end=midnight, uid="over")
+    with company_scope(business.company.pk):
+        taken = occupancy.read(place_of(business), DAY, owner="call:1", phone=None, moving_id=None)
+    assert [one.end for one in taken.standing] == [(midnight + timedelta(minutes=30)).timestamp()]
+
+
 def test_what_is_over_is_not_in_the_way(business: Business, clock: time_machine.Traveller) -> None:
     customer = make_customer(business.company)
     make_appointment(business, start=at("10:00"), customer=customer)
