@@ -28,7 +28,7 @@ def unsettled() -> int:
         return BookingAttempt.objects.filter(state__in=BookingAttempt.UNSETTLED).count()
 
 
-def settle_all(company_ids: Iterable[int], *, rounds: int = 6) -> Settled:
+def settle_all(company_ids: Iterable[int], *, rounds: int = 12) -> Settled:
     """Do what ``reconcile_bookings`` does, company by company, until nothing is open and nothing differs."""
     from apps.scheduling import drift, reconciliation
 

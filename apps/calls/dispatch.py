@@ -135,9 +135,9 @@ def _answer_known(turn: Turn, asked: _Asked) -> Json:
 def _first_answer(turn: Turn, asked: _Asked, row: FunctionCall) -> Json:
     """The answer that the same request got before; or an honest one, when there is no time to wait for it."""
     try:
+        if asked.writes and row.state == FunctionCall.State.RUNNING:
+            replay.note_waiter(row)
         answer = replay.wait_for_answer(row, deadline=turn.deadline)
-        if answer is None and asked.writes:
-            replay.note_pending(row)
     except DATABASE_GONE as error:
         if not asked.writes:
             raise

@@ -113,8 +113,11 @@ def before(account: TelephonyAccount, keys: Keys) -> tuple[FunctionCall, bool]:
     return row, False
 
 
-def note_pending(row: FunctionCall) -> None:
-    """Whoever waited for the first answer was told that it is being checked."""
+def note_waiter(row: FunctionCall) -> None:
+    """Somebody waits for the first answer, and may be told that it is being checked.
+
+    Written before they wait: afterwards there may be no time left for it.
+    """
     FunctionCall.objects.filter(pk=row.pk, state=FunctionCall.State.RUNNING).update(status="pending")
 
 

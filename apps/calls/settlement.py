@@ -95,7 +95,18 @@ def follow_up(company_id: int, attempt_id: int) -> None:
                 _told_in_the_call(notice)  # answered while this was written down
             elif notice is not None and call.state == Call.State.ONGOING:
                 tasks.tell_settlement_later(company_id, notice.pk)
-        promises.compare(call)
+        _compare(call.pk)
+
+
+def _compare(call_id: int) -> None:
+    """Compare what was said with what stands now.
+
+    The analysis may tell what was said at this very moment: of the two who compare, the second must see
+    what the first has written.
+    """
+    with transaction.atomic():
+        rows = Call.objects.select_for_update(no_key=True, of=("self",)).select_related("company")
+        promises.compare(rows.get(pk=call_id))
 
 
 def tell(notice_id: int) -> bool:

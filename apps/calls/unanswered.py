@@ -11,6 +11,7 @@ from datetime import timedelta
 
 import structlog
 from django.conf import settings
+from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
@@ -47,7 +48,8 @@ def follow_up(company_id: int) -> int:
             company_id=company_id, started_at__gt=now - LOOK_BACK, started_at__lt=now - GIVEN_UP
         )
         for row in lately.filter(state=State.RUNNING).select_related("call__company"):
-            ended += _end(row)
+            with transaction.atomic():
+                ended += _end(row)
         left_open = Q(status="pending", call__isnull=False)
         calls = Call.objects.filter(pk__in=lately.filter(left_open).values("call_id"))
         for call in calls.select_related("company"):

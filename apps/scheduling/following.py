@@ -68,7 +68,12 @@ def follow(company_id: int) -> int | None:
 
         try:
             made, changed = gateway.submit(
-                calendar, work, priority=Priority.SWEEP, late=settings.CALCOM_BOOKING_LATE_TIMEOUT
+                calendar,
+                work,
+                priority=Priority.SWEEP,
+                late=settings.CALCOM_BOOKING_LATE_TIMEOUT,
+                # A busy calendar's list has more pages than may be asked for in a second.
+                unhurried=True,
             ).result()
         except CalendarUnavailable as error:
             log.warning("calendar_not_followed", company=account.company.slug, code=error.reason)

@@ -34,6 +34,7 @@ T = TypeVar("T")
 READ_THREADS, READS_PER_ACCOUNT = 48, 8
 WRITE_THREADS, WRITES_PER_ACCOUNT = 48, 12
 LOOK_UP_SECONDS = 5.0
+SHORTEST_PAUSE = 0.05
 # Idle database connections that threads of writes may keep, a process.
 CONNECTIONS_KEPT = 8
 
@@ -90,9 +91,16 @@ _tickets: WeakKeyDictionary[Future[Any], _Ticket] = WeakKeyDictionary()
 
 
 def client_for(
-    calendar: Calendar, *, priority: Priority, observer: Callable[[Exchange], None] | None = None
+    calendar: Calendar,
+    *,
+    priority: Priority,
+    observer: Callable[[Exchange], None] | None = None,
+    wait_until: float | None = None,
 ) -> CalcomClient:
-    """A client of this account that spends from its budget before every request."""
+    """A client of this account that spends from its budget before every request.
+
+    ``wait_until`` (``time.monotonic()``): so long it may wait for the budget, instead of giving up.
+    """
     budget = runtime.budget(calendar.account_id)
 
     def observe(exchange: Exchange) -> None:
@@ -104,20 +112,36 @@ def client_for(
     return CalcomClient(
         base_url=calendar.base_url,
         api_key=calendar.api_key,
-        gate=lambda: budget.require(priority),
+        gate=lambda: _require(budget, priority, wait_until=wait_until),
         observer=observe,
     )
 
 
+def _require(budget: UpstreamBudget, priority: Priority, *, wait_until: float | None) -> None:
+    while True:
+        decision = budget.take(priority)
+        if decision.allowed:
+            return
+        pause = max(decision.retry_after, SHORTEST_PAUSE)
+        if wait_until is None or time.monotonic() + pause >= wait_until:
+            raise BudgetExhausted(retry_after=decision.retry_after)
+        time.sleep(pause)
+
+
 def submit(
-    calendar: Calendar, work: Callable[[CalcomClient, float], T], *, priority: Priority, late: float
+    calendar: Calendar,
+    work: Callable[[CalcomClient, float], T],
+    *,
+    priority: Priority,
+    late: float,
+    unhurried: bool = False,
 ) -> Future[T]:
     """Begin a read; ``work`` gets a client and its own deadline, ``late`` seconds from now.
 
     The future raises ``CalendarUnavailable`` whatever went wrong. Raises the same at once when
-    nothing may be asked.
+    nothing may be asked. ``unhurried``: where the budget is used up for the moment, it waits.
     """
-    return _begin(_reads, calendar, work, priority=priority, late=late, plain=False)
+    return _begin(_reads, calendar, work, priority=priority, late=late, plain=False, unhurried=unhurried)
 
 
 def submit_write(
@@ -137,6 +161,7 @@ def _begin(
     priority: Priority,
     late: float,
     plain: bool,
+    unhurried: bool = False,
 ) -> Future[T]:
     try:
         permit = runtime.breaker(calendar.account_id).allow()
@@ -149,7 +174,7 @@ def _begin(
     until = time.monotonic() + late
 
     def whole() -> T:
-        client = client_for(calendar, priority=priority)
+        client = client_for(calendar, priority=priority, wait_until=until if unhurried else None)
         try:
             value = work(client, until)
         except CalendarError as error:

@@ -3,23 +3,25 @@ owed the outcome all the same."""
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 from typing import Any
 
 import pytest
 import time_machine
-from django.db import OperationalError
+from django.db import OperationalError, transaction
 from django.test import override_settings
 from django.utils import timezone
 
 from apps.calls import replay, settlement, tasks
-from apps.calls.models import CallbackRequest, FunctionCall
+from apps.calls.models import Call, CallbackRequest, FunctionCall
 from apps.scheduling import gateway
 from apps.scheduling.models import BookingAttempt
 from apps.tenants.scoping import all_companies, company_scope
 from booking_platform import settings as project
 from tests.factories import Business
 from tests.phone import Phone
+from tests.scheduling.engine import at_once
 
 LATER = timedelta(minutes=2)
 SLOT_AT_TEN = {"when": "Mittwoch um 10 Uhr"}
@@ -204,7 +206,7 @@ def test_without_a_broker_the_schedule_follows_up_by_itself(
 
 
 def test_a_retry_that_loses_the_database_while_it_waits_denies_nothing(
-    practice: Business, phone: Phone, monkeypatch: pytest.MonkeyPatch
+    practice: Business, phone: Phone, clock: time_machine.Traveller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever was first may have booked: "nothing was booked" could be untrue."""
     slot = offered(phone)
@@ -214,8 +216,13 @@ def test_a_retry_that_loses_the_database_while_it_waits_denies_nothing(
     def gone(*_: object, **__: object) -> None:
         raise OperationalError("the connection is lost")
 
+    with company_scope(practice.company.pk):
+        BookingAttempt.objects.all().delete()
     monkeypatch.setattr(replay, "wait_for_answer", gone)
     assert ask_again(phone, slot) == "pending"
+    clock.shift(LATER)
+    tasks.follow_up_company(practice.company.pk)
+    assert callbacks(practice) == [("lost_booking", "open")]
 
 
 def test_the_outcome_is_told_once_whoever_looks(
@@ -231,3 +238,27 @@ def test_the_outcome_is_told_once_whoever_looks(
         settlement.follow_up(practice.company.pk, attempt.pk)
     assert gateway.drain(seconds=5)
     assert callbacks(practice) == [("settled_late", "open")]
+
+
+@pytest.mark.postgres
+def test_settled_while_the_analysis_tells_what_was_said(practice: Business, phone: Phone) -> None:
+    """Neither sees what the other has not committed yet: whoever is second must wait, and compare."""
+    assert book(phone, offered(phone)) == "booked"
+    company_id = practice.company.pk
+    said, settled = threading.Event(), threading.Event()
+
+    def analyse() -> None:
+        with company_scope(company_id), transaction.atomic():
+            call = Call.objects.select_for_update(no_key=True).get()
+            Call.objects.filter(pk=call.pk).update(said_booked=False)
+            said.set()
+            settled.wait(0.5)  # it cannot be over before this ends
+
+    def settle() -> None:
+        said.wait(5)
+        with company_scope(company_id):
+            settlement.follow_up(company_id, BookingAttempt.objects.get().pk)
+        settled.set()
+
+    at_once(analyse, settle)
+    assert callbacks(practice) == [("booked_not_promised", "open")]

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from time import sleep
 from typing import Any
 
 import pytest
 import time_machine
 from django.utils import timezone
+from pytest_django import Settings
 
 from apps.core import runtime
 from apps.sandbox import accounts, changes, wire
 from apps.sandbox.model import Booking
 from apps.sandbox.reading import Table
 from apps.sandbox.server import SandboxServer
-from apps.scheduling import following, reconciliation, tasks
+from apps.scheduling import following, gateway, reconciliation, tasks
 from apps.scheduling.calcom import client as calcom_client
 from apps.scheduling.calcom.payloads import BookingList
 from apps.scheduling.calcom.reading import parse_booking
@@ -194,6 +196,32 @@ def test_what_a_list_cannot_hold_is_left_to_the_next_look(
         seen.append(len(appointments(practice)))
     assert seen[-1] == 7
     assert seen == sorted(seen)
+
+
+def test_a_list_of_more_pages_than_a_second_allows_is_read_to_its_end(
+    practice: Business,
+    sandbox: SandboxServer,
+    settings: Settings,
+    clock: time_machine.Traveller,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A sweep may spend half of what is allowed in a second: for the rest it waits, and gets on."""
+    settings.CALCOM_REQUESTS_PER_SECOND = 2
+    runtime.forget()
+    monkeypatch.setattr(calcom_client, "PAGE", 2)
+    naps = []
+
+    def nap(seconds: float) -> None:
+        naps.append(seconds)
+        clock.shift(seconds)
+        sleep(seconds)
+
+    monkeypatch.setattr(gateway.time, "sleep", nap)
+    for number in range(5):
+        elsewhere(sandbox, START + timedelta(hours=number))
+    assert follow(practice) == 5
+    assert naps
+    assert len(appointments(practice)) == 5
 
 
 def test_many_at_one_moment_do_not_stop_it(practice: Business, sandbox: SandboxServer) -> None:
