@@ -1,16 +1,17 @@
 """What every call asks of the database and writes, put into SQL once instead of every time.
 
-Building a queryset and turning it into SQL costs several times what the database needs to answer it, and
-every message to the database costs a change of processes twice. So a ``Prepared`` query is written as a
-queryset like any other, as a function of its parameters, put into SQL at its first use, once for each
-kind of database, and from then on only bound; and ``send`` sends several statements in one message where
-the database takes that.
+Building a queryset and turning it into SQL costs several times what the database needs to answer it. So a
+``Prepared`` query is written as a queryset like any other, as a function of its parameters, put into SQL at
+its first use, once for each kind of database, and from then on only bound, by name where the connection
+keeps its plan (``apps.core.statements``).
 
 Rows that belong to a tenant are guarded by whoever makes the statements, as by the managers elsewhere.
 """
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -19,73 +20,24 @@ from typing import Any
 from django.db import DEFAULT_DB_ALIAS, connection, transaction
 from django.db.models import AutoField, Field, Model, QuerySet
 
-Row = Sequence[Any]
-Convert = tuple[Sequence[Callable[..., Any]], Any]
+from apps.core.statements import Convert, Named, Row, Statement, send
+
+__all__ = [
+    "Prepared",
+    "PreparedSql",
+    "Row",
+    "Statement",
+    "adapted",
+    "change",
+    "columns",
+    "insertion",
+    "instance",
+    "send",
+]
 
 # Values that no parameter of a query ever has by itself: they are looked for in the finished SQL's.
 _INTEGERS_FROM = 2**52 + 1_000
 _MOMENTS_FROM = datetime(1800, 1, 1, 1, 23, 45, tzinfo=UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """SQL with its values; ``converters`` make Python values of what some columns return."""
-
-    sql: str
-    values: Sequence[Any]
-    converters: Sequence[tuple[int, Convert]] = ()
-
-    def rows(self) -> list[Row]:
-        """Execute it alone."""
-        return _execute(self)
-
-
-_IN_PASSING = Statement("SELECT set_config('synchronous_commit', 'off', true)", ())
-
-
-def send(*statements: Statement, durable: bool = True) -> list[list[Row]]:
-    """Execute these statements as one transaction, in one message where the database takes that.
-
-    Returns the rows of each. Raises what executing one by one would; nothing of it is done then. Not
-    ``durable``: a power failure within the next second may undo it, and nobody waits for the disk.
-    """
-    if connection.vendor != "postgresql" or connection.in_atomic_block:
-        with transaction.atomic():
-            return [_execute(one) for one in statements]
-    every = statements if durable else (_IN_PASSING, *statements)
-    values = [value for one in every for value in one.values]
-    rows: list[list[Row]] = []
-    with connection.cursor() as cursor:
-        # Statements that come in one message are one transaction.
-        cursor.execute("; ".join(one.sql for one in every), values)
-        for number, one in enumerate(every):
-            if number:
-                cursor.nextset()
-            rows.append(_fetched(cursor, one))
-    return rows if durable else rows[1:]
-
-
-def _execute(statement: Statement) -> list[Row]:
-    with connection.cursor() as cursor:
-        cursor.execute(statement.sql, statement.values)
-        return _fetched(cursor, statement)
-
-
-def _fetched(cursor: Any, statement: Statement) -> list[Row]:
-    if cursor.description is None:
-        return []
-    rows: list[Row] = cursor.fetchall()
-    if not statement.converters:
-        return rows
-    return [_converted(row, statement.converters) for row in rows]
-
-
-def _converted(row: Row, converters: Sequence[tuple[int, Convert]]) -> Row:
-    values = list(row)
-    for position, (converts, expression) in converters:
-        for convert in converts:
-            values[position] = convert(values[position], expression, connection)
-    return values
 
 
 # --- Queries ------------------------------------------------------------------------------------
@@ -98,6 +50,8 @@ class _Plan:
     sql: str
     parameters: tuple[tuple[bool, Any], ...]
     converters: tuple[tuple[int, Convert], ...]
+    named: Named | None
+    names: tuple[str, ...]
 
 
 class Prepared:
@@ -118,11 +72,12 @@ class Prepared:
         if plan is None:
             plan = self._plans[connection.vendor] = self._compile()
         bound = [adapted(values[one]) if is_name else one for is_name, one in plan.parameters]
-        return Statement(plan.sql, bound, plan.converters)
+        arguments = [adapted(values[name]) for name in plan.names]
+        return Statement(plan.sql, bound, plan.converters, plan.named, arguments)
 
     def rows(self, **values: Any) -> list[Row]:
         """The rows for these values of the parameters."""
-        return _execute(self.bound(**values))
+        return self.bound(**values).rows()
 
     def first(self, **values: Any) -> Row | None:
         """The first row, or None."""
@@ -136,11 +91,54 @@ class Prepared:
             sql, parameters = compiler.as_sql()
         names = {adapted(value): name for name, value in stand_ins.items()}
         converters = compiler.get_converters([column for column, *_ in compiler.select])
+        bound = tuple((True, names[one]) if one in names else (False, one) for one in parameters)
         return _Plan(
             sql=sql,
-            parameters=tuple((True, names[one]) if one in names else (False, one) for one in parameters),
+            parameters=bound,
             converters=tuple(converters.items()),
+            named=_named(sql, bound, self._kinds) if connection.vendor == "postgresql" else None,
+            names=tuple(self._kinds),
         )
+
+
+class PreparedSql:
+    """SQL written by hand, with ``%(name)s`` for each parameter; ``parameters`` names their types too."""
+
+    def __init__(self, sql: str, **parameters: type) -> None:
+        self._order = _PLACE.findall(sql)
+        self._sql = _PLACE.sub("%s", sql)
+        self._kinds = parameters
+        self._name: Named | None = None
+
+    def bound(self, **values: Any) -> Statement:
+        """The SQL for these values of the parameters, to be sent."""
+        if self._name is None and connection.vendor == "postgresql":
+            self._name = _named(self._sql, [(True, name) for name in self._order], self._kinds)
+        adapted_values = {name: adapted(values[name]) for name in self._kinds}
+        in_order = [adapted_values[name] for name in self._order]
+        named = self._name if connection.vendor == "postgresql" else None
+        return Statement(self._sql, in_order, (), named, list(adapted_values.values()))
+
+
+_PLACE = re.compile(r"%\((\w+)\)s")
+TYPES: Mapping[type, str] = {int: "bigint", str: "text", datetime: "timestamptz"}
+
+
+def _named(sql: str, parameters: Sequence[tuple[bool, Any]], kinds: Mapping[str, type]) -> Named:
+    """The same query with numbered parameters; what is always the same stands in it."""
+    numbers = {name: f"${number}" for number, name in enumerate(kinds, start=1)}
+    pieces = sql.split("%s")
+    with connection.cursor() as cursor:
+        places = [numbers[one] if is_name else cursor.mogrify("%s", [one]) for is_name, one in parameters]
+    joined = pieces[0] + "".join(place + piece for place, piece in zip(places, pieces[1:], strict=True))
+    text = joined.replace("%%", "%")
+    name = f"kept_{hashlib.sha256(text.encode()).hexdigest()[:20]}"
+    types = ", ".join(TYPES[kind] for kind in kinds.values())
+    return Named(
+        name=name,
+        preparation=f"PREPARE {name} ({types}) AS {text}",
+        execution=f"EXECUTE {name} ({', '.join(['%s'] * len(kinds))})",
+    )
 
 
 def _stand_in(kind: type, number: int) -> Any:

@@ -15,13 +15,13 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from apps.core.prepared import Prepared, Statement, adapted, send
+from apps.core.prepared import Prepared, PreparedSql, Statement, send
 from apps.flags.registry import Flag
 from apps.flags.state import is_on
 from apps.scheduling import occupancy, reservations
 from apps.scheduling.availability import Window
 from apps.scheduling.models import Hold
-from apps.scheduling.occupancy import Occupancy
+from apps.scheduling.occupancy import LONGEST, Occupancy
 from apps.scheduling.places import Place
 from apps.services.models import EventType
 from apps.tenants.scoping import current_company_id
@@ -137,28 +137,42 @@ def _build_lock(*, calendar: int) -> QuerySet[EventType, Any]:
 _lock = Prepared(_build_lock, calendar=int)
 
 # Inserted where fewer live holds of others, open appointments and unsettled bookings overlap than there
-# are seats. Nothing that is booked takes longer than a day.
-_INSERT = """
+# are seats.
+_insert = PreparedSql(
+    """
 INSERT INTO scheduling_hold
     (company_id, event_type_id, start, "end", seat, owner, expires_at, reservation_uid)
-SELECT %s, %s, %s, %s, %s, %s, %s, ''
+SELECT %(company)s, %(calendar)s, %(begins)s, %(ends)s, %(seat)s, %(owner)s, %(until)s, ''
 WHERE (
     SELECT count(*) FROM scheduling_hold
-    WHERE company_id = %s AND event_type_id = %s AND owner <> %s AND expires_at > %s
-        AND start < %s AND "end" > %s
+    WHERE company_id = %(company)s AND event_type_id = %(calendar)s AND owner <> %(owner)s
+        AND expires_at > %(now)s AND start < %(ends)s AND "end" > %(begins)s
 ) + (
     SELECT count(*) FROM scheduling_appointment
-    WHERE company_id = %s AND event_type_id = %s AND status IN ('confirmed', 'requested') AND id <> %s
-        AND start < %s AND start > %s AND "end" > %s
+    WHERE company_id = %(company)s AND event_type_id = %(calendar)s
+        AND status IN ('confirmed', 'requested') AND id <> %(moving)s
+        AND start < %(ends)s AND start > %(before)s AND "end" > %(begins)s
 ) + (
     SELECT count(*) FROM scheduling_bookingattempt
-    WHERE company_id = %s AND event_type_id = %s AND kind IN ('book', 'reschedule')
+    WHERE company_id = %(company)s AND event_type_id = %(calendar)s AND kind IN ('book', 'reschedule')
         AND state IN ('requested', 'submitting', 'unknown')
-        AND start < %s AND start > %s AND "end" > %s
-) < %s
+        AND start < %(ends)s AND start > %(before)s AND "end" > %(begins)s
+) < %(seats)s
 ON CONFLICT DO NOTHING
 RETURNING seat
-"""
+""",
+    company=int,
+    calendar=int,
+    begins=datetime,
+    ends=datetime,
+    before=datetime,
+    now=datetime,
+    until=datetime,
+    owner=str,
+    moving=int,
+    seat=int,
+    seats=int,
+)
 
 
 def _insertion(
@@ -171,11 +185,16 @@ def _insertion(
     seat: int,
     until: datetime,
 ) -> Statement:
-    company, calendar = current_company_id(), place.event_type_id
-    begins, ends = adapted(start), adapted(start + place.duration)
-    row = (company, calendar, begins, ends, seat, owner, adapted(until))
-    others = (company, calendar, owner, adapted(timezone.now()), ends, begins)
-    overlap = (ends, adapted(start - timedelta(days=1)), begins)
-    booked = (company, calendar, moving_id or 0, *overlap)
-    asked = (company, calendar, *overlap)
-    return Statement(_INSERT, (*row, *others, *booked, *asked, seats))
+    return _insert.bound(
+        company=current_company_id(),
+        calendar=place.event_type_id,
+        begins=start,
+        ends=start + place.duration,
+        before=start - LONGEST,
+        now=timezone.now(),
+        until=until,
+        owner=owner,
+        moving=moving_id or 0,
+        seat=seat,
+        seats=seats,
+    )

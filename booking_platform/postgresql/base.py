@@ -44,7 +44,8 @@ STEP_MS = 250
 _BEFORE = r"(?:[\s(]|/\*.*?\*/|--[^\n]*\n)*"
 # What may share a message with the announcement. What defines or controls may have to stand alone.
 _DATA = re.compile(
-    _BEFORE + r"(?:SELECT|INSERT|UPDATE|DELETE|WITH|TABLE|VALUES|MERGE|EXPLAIN)\b", re.IGNORECASE | re.DOTALL
+    _BEFORE + r"(?:SELECT|INSERT|UPDATE|DELETE|WITH|TABLE|VALUES|MERGE|PREPARE|EXECUTE|EXPLAIN)\b",
+    re.IGNORECASE | re.DOTALL,
 )
 # Said by Django itself, also in a transaction that has failed, where nothing else may be said.
 _CONTROL = re.compile(r"(?:BEGIN|SAVEPOINT|RELEASE|ROLLBACK|COMMIT)\b", re.IGNORECASE)
@@ -58,6 +59,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
         if self.settings_dict.get("OPTIONS", {}).get("server_side_binding"):
             raise ImproperlyConfigured("server_side_binding sends no two statements in one message")
         self._announced = NOTHING
+        self.kept_plans: set[str] | None = None
+        """Names of the queries whose plans it keeps (``apps.core.statements``); None: it keeps none."""
         self.execute_wrappers.append(self._watched)
 
     def _watched(self, execute: Execute, sql: Any, params: Any, many: bool, around: dict[str, Any]) -> Any:
@@ -109,6 +112,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def connect(self) -> None:
         self._announced = NOTHING
+        self.kept_plans = set()
         super().connect()
 
     def _commit(self) -> None:

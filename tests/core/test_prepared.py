@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from django.db import IntegrityError, connection
+from django.db import IntegrityError, connection, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
@@ -197,6 +198,72 @@ def test_on_postgresql_they_are_one_message() -> None:
     with company_scope(business.company.pk), CaptureQueriesContext(connection) as queries:
         prepared = Prepared(_of_owner, company=int, owner=str, after=datetime)
         bound = prepared.bound(company=business.company.pk, owner="a", after=START)
+        bound.rows()  # planned from now on
         queries_before = len(queries.captured_queries)
         send(bound, bound, bound)
         assert len(queries.captured_queries) - queries_before == 1
+
+
+# --- Plans that a connection keeps --------------------------------------------------------------
+
+
+@pytest.fixture
+def kept() -> Iterator[set[str]]:
+    """The names of what this connection has planned: a connection of its own, which has planned nothing."""
+    connection.close()
+    connection.ensure_connection()
+    names: set[str] = connection.kept_plans  # type: ignore[attr-defined]
+    yield names
+    connection.close()
+
+
+def holds_by_name(business: Business, *, owner: str = "a") -> list[Any]:
+    prepared = Prepared(_of_owner, company=int, owner=str, after=datetime)
+    return prepared.rows(company=business.company.pk, owner=owner, after=START)
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+class TestByName:
+    @pytest.fixture
+    def held(self, company: Business) -> Business:
+        with company_scope(company.company.pk):
+            new_hold(company, owner="a").save()
+            new_hold(company, owner="it's 100%; \x01", seat=1).save()
+        return company
+
+    def test_a_query_is_planned_once_and_finds_the_same(self, held: Business, kept: set[str]) -> None:
+        with company_scope(held.company.pk):
+            for owner in ("a", "it's 100%; \x01", "nobody"):
+                found = [instance(Hold, row) for row in holds_by_name(held, owner=owner)]
+                assert found == list(Hold.objects.filter(owner=owner))
+        assert len(kept) == 1
+
+    def test_a_transaction_executes_it_in_full(self, held: Business, kept: set[str]) -> None:
+        with company_scope(held.company.pk), transaction.atomic():
+            assert len(holds_by_name(held)) == 1
+        assert kept == set()
+
+    def test_without_a_scope_it_finds_nothing(self, held: Business, kept: set[str]) -> None:
+        with company_scope(held.company.pk):
+            assert len(holds_by_name(held)) == 1
+        with company_scope(held.company.pk + 1):
+            assert holds_by_name(held) == []
+        assert holds_by_name(held) == []
+
+    def test_a_plan_that_is_gone_is_done_without(self, held: Business, kept: set[str]) -> None:
+        """As behind a pooler, which has given the session to somebody else."""
+        with company_scope(held.company.pk):
+            assert len(holds_by_name(held)) == 1
+            with connection.cursor() as cursor:
+                cursor.execute("DEALLOCATE ALL")
+            assert len(holds_by_name(held)) == 1
+            assert connection.kept_plans is None  # type: ignore[attr-defined]
+            assert len(holds_by_name(held)) == 1
+
+    def test_a_plan_that_somebody_else_left_is_used(self, held: Business, kept: set[str]) -> None:
+        with company_scope(held.company.pk):
+            assert len(holds_by_name(held)) == 1
+            kept.clear()
+            assert len(holds_by_name(held)) == 1
+        assert len(kept) == 1

@@ -1,0 +1,139 @@
+"""SQL with its values, sent together in one message, and executed by name where the connection has a plan.
+
+Every message to the database costs a change of processes twice, and planning a query costs several times
+what executing it does. On PostgreSQL statements that are sent together are one message, and a query that
+has a name is planned once a connection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from django.db import DatabaseError, connection, transaction
+
+from apps.core.errors import sqlstate
+
+T = TypeVar("T")
+Row = Sequence[Any]
+Convert = tuple[Sequence[Callable[..., Any]], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A query that the database can keep the plan of. The name says which SQL it is, in every release."""
+
+    name: str
+    preparation: str
+    execution: str
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """SQL with its values; ``converters`` make Python values of what some columns return.
+
+    ``named``: the same query for a connection that keeps plans, with ``arguments`` for its values.
+    """
+
+    sql: str
+    values: Sequence[Any]
+    converters: Sequence[tuple[int, Convert]] = ()
+    named: Named | None = None
+    arguments: Sequence[Any] = ()
+
+    def rows(self) -> list[Row]:
+        """Execute it alone."""
+        return _execute(self)
+
+
+_IN_PASSING = Statement("SELECT set_config('synchronous_commit', 'off', true)", ())
+
+
+def send(*statements: Statement, durable: bool = True) -> list[list[Row]]:
+    """Execute these statements as one transaction, in one message where the database takes that.
+
+    Returns the rows of each. Raises what executing one by one would; nothing of it is done then. Not
+    ``durable``: a power failure within the next second may undo it, and nobody waits for the disk.
+    """
+    if connection.vendor != "postgresql" or connection.in_atomic_block:
+        with transaction.atomic():
+            return [_execute(one) for one in statements]
+    every = statements if durable else (_IN_PASSING, *statements)
+    rows = _with_plans(_in_one_message, every)
+    return rows if durable else rows[1:]
+
+
+def _in_one_message(statements: Sequence[Statement]) -> list[list[Row]]:
+    values = [value for one in statements for value in one.values]
+    rows: list[list[Row]] = []
+    with connection.cursor() as cursor:
+        # Statements that come in one message are one transaction.
+        cursor.execute("; ".join(one.sql for one in statements), values)
+        for number, one in enumerate(statements):
+            if number:
+                cursor.nextset()
+            rows.append(_fetched(cursor, one))
+    return rows
+
+
+def _execute(statement: Statement) -> list[Row]:
+    return _with_plans(_in_one_message, [statement])[0]
+
+
+# --- Plans that a connection keeps --------------------------------------------------------------
+
+NO_SUCH_PLAN, HAS_THAT_PLAN = "26000", "42P05"
+
+
+def _with_plans(work: Callable[[Sequence[Statement]], T], statements: Sequence[Statement]) -> T:
+    """Execute by name what the connection has, or can be given, a plan for.
+
+    A plan that is not there any more – a pooler has given the connection to somebody else meanwhile –
+    costs the attempt and ends the keeping of plans on this connection. Inside a transaction that would
+    end the transaction too, so nothing is executed by name there.
+    """
+    kept: set[str] | None = getattr(connection, "kept_plans", None)
+    if kept is None or connection.in_atomic_block or not any(one.named for one in statements):
+        return work(statements)
+    for one in statements:
+        if one.named is not None and one.named.name not in kept:
+            _prepare(one.named)
+            kept.add(one.named.name)
+    try:
+        return work([_by_name(one) for one in statements])
+    except DatabaseError as error:
+        if sqlstate(error) != NO_SUCH_PLAN:
+            raise
+        connection.kept_plans = None  # type: ignore[attr-defined]
+        return work(statements)
+
+
+def _prepare(named: Named) -> None:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(named.preparation)
+    except DatabaseError as error:
+        if sqlstate(error) != HAS_THAT_PLAN:
+            raise
+
+
+def _by_name(one: Statement) -> Statement:
+    return one if one.named is None else Statement(one.named.execution, one.arguments, one.converters)
+
+
+def _fetched(cursor: Any, statement: Statement) -> list[Row]:
+    if cursor.description is None:
+        return []
+    rows: list[Row] = cursor.fetchall()
+    if not statement.converters:
+        return rows
+    return [_converted(row, statement.converters) for row in rows]
+
+
+def _converted(row: Row, converters: Sequence[tuple[int, Convert]]) -> Row:
+    values = list(row)
+    for position, (converts, expression) in converters:
+        for convert in converts:
+            values[position] = convert(values[position], expression, connection)
+    return values
