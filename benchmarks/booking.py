@@ -1,6 +1,6 @@
 """What booking an offered slot adds to the calendar's own round trip, and how often it asks the calendar.
 
-    python -m benchmarks.booking
+    python -m benchmarks booking [--write]
 
 Over HTTP against the production web server: each caller asks for a time, hears that it is free, and books
 it. Beside it, the same calendar is booked with one bare request. With a calendar that answers at once and
@@ -10,7 +10,6 @@ one request.
 
 from __future__ import annotations
 
-import argparse
 import itertools
 import json
 import random
@@ -21,7 +20,7 @@ from datetime import UTC, datetime, time
 from typing import Any
 
 from benchmarks import _stage
-from benchmarks._table import Row, finish, ms
+from benchmarks._table import Row, finish, ms, parser
 
 MOST_ADDED = 0.030
 DAYS = 12
@@ -115,15 +114,15 @@ def measure(stage: _stage.Stage, *, latency: int, first_day: int, bookings: int)
 
 
 def main(arguments: list[str]) -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.booking", description=__doc__)
-    parser.add_argument("--bookings", type=int, default=100, help="bookings a row (100, at most 132)")
-    chosen = parser.parse_args(arguments)
+    options = parser("booking", __doc__)
+    options.add_argument("--bookings", type=int, default=100, help="bookings a row (100, at most 132)")
+    chosen = options.parse_args(arguments)
     print(_stage.described())
     with _stage.database(), _stage.stage(workers=1) as stage:
         measure(stage, latency=0, first_day=70, bookings=10)  # the first ones pay for connections
         rows = measure(stage, latency=0, first_day=1, bookings=chosen.bookings)
         rows += measure(stage, latency=150, first_day=1 + DAYS, bookings=chosen.bookings // 2)
-    finish(rows)
+    finish(rows, name="booking" if chosen.write else "", measured_on=_stage.described())
 
 
 if __name__ == "__main__":
