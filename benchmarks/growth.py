@@ -74,6 +74,7 @@ def main(arguments: list[str]) -> None:
         small, asked = measure_warm(stage, greeted=True, rounds=chosen.warm)
         took = fill(stage.business, companies=chosen.companies, calls=chosen.calls)
         rows = _crowd.counted()
+        stage.sandbox.control.close()  # idle for minutes; it opens again by itself
         print(f"filled in {took:.0f} s:", ", ".join(f"{count:,} {name}" for name, count in rows.items()))
         large, asked_again = measure_warm(stage, greeted=True, rounds=chosen.warm)
     growth = large.ratio / small.ratio
