@@ -83,15 +83,16 @@ def _execute(statement: Statement) -> list[Row]:
 
 # --- Plans that a connection keeps --------------------------------------------------------------
 
-NO_SUCH_PLAN, HAS_THAT_PLAN = "26000", "42P05"
+# A migration that changes a table's columns makes the plans of open connections useless.
+NO_SUCH_PLAN, PLAN_OUTLIVED, HAS_THAT_PLAN = "26000", "0A000", "42P05"
 
 
 def _with_plans(work: Callable[[Sequence[Statement]], T], statements: Sequence[Statement]) -> T:
     """Execute by name what the connection has, or can be given, a plan for.
 
-    A plan that is not there any more – a pooler has given the connection to somebody else meanwhile –
-    costs the attempt and ends the keeping of plans on this connection. Inside a transaction that would
-    end the transaction too, so nothing is executed by name there.
+    A plan that cannot be used any more – a pooler has given the connection to somebody else meanwhile, a
+    migration has changed a table – costs the attempt and ends the keeping of plans on this connection.
+    Inside a transaction that would end the transaction too, so nothing is executed by name there.
     """
     kept: set[str] | None = getattr(connection, "kept_plans", None)
     if kept is None or connection.in_atomic_block or not any(one.named for one in statements):
@@ -103,7 +104,7 @@ def _with_plans(work: Callable[[Sequence[Statement]], T], statements: Sequence[S
     try:
         return work([_by_name(one) for one in statements])
     except DatabaseError as error:
-        if sqlstate(error) != NO_SUCH_PLAN:
+        if sqlstate(error) not in (NO_SUCH_PLAN, PLAN_OUTLIVED):
             raise
         connection.kept_plans = None  # type: ignore[attr-defined]
         return work(statements)

@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from apps.calls.models import Call, TelephonyAccount
-from apps.core.prepared import Prepared, change, columns, insertion, instance, send
+from apps.core.prepared import Prepared, PreparedSql, change, columns, insertion, instance, send
 from apps.scheduling.models import CalendarAccount, Hold
 from apps.tenants.scoping import company_scope
 from tests.factories import API_KEY, SIGNING_KEY, Business, make_call
@@ -267,3 +267,14 @@ class TestByName:
             kept.clear()
             assert len(holds_by_name(held)) == 1
         assert len(kept) == 1
+
+    def test_a_plan_that_a_migration_has_outlived_is_not_kept(self, kept: set[str]) -> None:
+        query = PreparedSql("SELECT * FROM pg_temp.notes WHERE id = %(id)s", id=int)
+        with connection.cursor() as cursor:
+            cursor.execute("CREATE TEMPORARY TABLE notes (id bigint)")
+            cursor.execute("INSERT INTO notes VALUES (1)")
+            assert query.bound(id=1).rows() == [(1,)]
+            assert kept
+            cursor.execute("ALTER TABLE notes ADD COLUMN text text DEFAULT 'a'")
+        assert query.bound(id=1).rows() == [(1, "a")]
+        assert connection.kept_plans is None  # type: ignore[attr-defined]
