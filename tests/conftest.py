@@ -21,7 +21,7 @@ from hypothesis.configuration import set_hypothesis_home_dir
 from pytest_django import DjangoDbBlocker
 from pytest_socket import socket_allow_hosts
 
-from apps.core import runtime
+from apps.core import background, runtime
 from apps.flags import state as flag_state
 from apps.tenants.scoping import company_scope
 from tests.application_role import as_application_role
@@ -110,6 +110,7 @@ def forget_everything() -> None:
         short_lived = [*redis.scan_iter(match="limits:*", count=1_000), "bp:circuits", "bp:blocks"]
         redis.delete(*short_lived)
     runtime.forget()
+    background.forget()
     flag_state.forget()
 
 
