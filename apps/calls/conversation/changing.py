@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 
 from apps.calls.conversation import replies
 from apps.calls.conversation.booking import offer_after_loss
-from apps.calls.conversation.checking import search
+from apps.calls.conversation.checking import is_free, search
 from apps.calls.conversation.narrowing import Ask
 from apps.calls.conversation.offering import (
     by_token,
@@ -40,10 +40,8 @@ from apps.flags.state import is_on
 from apps.scheduling import booking, holds
 from apps.scheduling.booking import Outcome
 from apps.scheduling.calcom.errors import Reason
-from apps.scheduling.gateway import CalendarUnavailable
 from apps.scheduling.models import Appointment, BookingAttempt
 from apps.scheduling.places import Place
-from apps.scheduling.search import Search
 from apps.scheduling.wish import Wish
 
 CANCEL = "cancel"
@@ -219,7 +217,7 @@ def _of_wish(turn: Turn, place: Place, appointment: Appointment, wish: Wish) -> 
     if start is not None and turn.args.confirmed and not wish.ambiguous:
         _insist_on_moves_left(turn, place, appointment)
         agreed = _agreed(turn, MOVE, appointment, named=True, start=start)
-        if agreed and _is_free(turn, place, appointment, wish):
+        if agreed and is_free(turn, place, wish, moving=appointment):
             return start, True
     before = turn.standing_date
     reply = search(turn, place, wish, moving=appointment)
@@ -227,22 +225,6 @@ def _of_wish(turn: Turn, place: Place, appointment: Appointment, wish: Wish) -> 
         return reply
     offer = newest_round(turn)[0]
     return _read_back(turn, place, appointment, start, offer=offer, standing=before, wish=wish)
-
-
-def _is_free(turn: Turn, place: Place, appointment: Appointment, wish: Wish) -> bool:
-    try:
-        found = Search(
-            place=place,
-            wish=wish,
-            asker=turn.asker,
-            deadline=turn.deadline,
-            moving=appointment,
-            limit=1,
-            only_inside=True,
-        ).run()
-    except CalendarUnavailable:
-        return True  # the calendar itself is the last check and says what is wrong
-    return bool(found.matches)
 
 
 def _read_back(

@@ -179,3 +179,21 @@ def _answer(
         standing_confirm=None,
     )
     return reply
+
+
+def is_free(turn: Turn, place: Place, wish: Wish, *, moving: Appointment | None = None) -> bool:
+    """Whether an exact wish is free, and kept for this call. True where the calendar cannot be asked: the
+    booking itself is the last check and says what is wrong."""
+    try:
+        found = Search(
+            place=place,
+            wish=wish,
+            asker=turn.asker,
+            deadline=turn.deadline,
+            moving=moving,
+            limit=1,
+            only_inside=True,
+        ).run()
+    except CalendarUnavailable:
+        return True
+    return bool(found.matches)

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from apps.calls.conversation import replies
-from apps.calls.conversation.checking import confirmation_for, search
+from apps.calls.conversation.checking import confirmation_for, is_free, search
 from apps.calls.conversation.narrowing import choose_place
 from apps.calls.conversation.offering import (
     by_start,
@@ -23,10 +23,8 @@ from apps.calls.conversation.turn import Turn
 from apps.calls.conversation.wishing import exact_start, read_wish, recall, turned
 from apps.calls.models import Offer
 from apps.scheduling import booking
-from apps.scheduling.gateway import CalendarUnavailable
 from apps.scheduling.models import Appointment
 from apps.scheduling.places import Place
-from apps.scheduling.search import Search
 from apps.scheduling.wish import Wish
 
 BOOK = "book"
@@ -142,7 +140,7 @@ def _of_wish(turn: Turn, place: Place, wish: Wish) -> Choice | Reply:
     said_yes = turn.args.confirmed or (_is_agreed(turn) and turn.args.confirmed is None)
     if not said_yes or not _answers_confirm(turn, start) or wish.ambiguous:
         return _offer_or_read_back(turn, place, wish, start)
-    if not _is_free(turn, place, wish):
+    if not is_free(turn, place, wish):
         return search(turn, place, wish)
     return Choice(place, start, wish=wish)
 
@@ -153,16 +151,6 @@ def _answers_confirm(turn: Turn, start: datetime) -> bool:
     if standing is None or standing["action"] != BOOK:
         return True
     return datetime.fromisoformat(standing["start"]) == start
-
-
-def _is_free(turn: Turn, place: Place, wish: Wish) -> bool:
-    try:
-        found = Search(
-            place=place, wish=wish, asker=turn.asker, deadline=turn.deadline, limit=1, only_inside=True
-        ).run()
-    except CalendarUnavailable:
-        return True  # the booking itself is the last check and says what is wrong
-    return bool(found.matches)
 
 
 def _offer_or_read_back(turn: Turn, place: Place, wish: Wish, start: datetime) -> Reply:
