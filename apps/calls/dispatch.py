@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import IntegrityError, InterfaceError, OperationalError
 from django.utils import timezone
 
-from apps.calls import lifecycle, replay, settlement
+from apps.calls import lifecycle, replay, settlement, tasks
 from apps.calls.arrival import Arrival, arrive
 from apps.calls.conversation import replies
 from apps.calls.conversation.arguments import read
@@ -134,19 +134,22 @@ def _answer_known(turn: Turn, asked: _Asked) -> Json:
 
 def _first_answer(turn: Turn, asked: _Asked, row: FunctionCall) -> Json:
     """The answer that the same request got before; or an honest one, when there is no time to wait for it."""
+    if not asked.writes:
+        return replay.wait_for_answer(row, deadline=turn.deadline) or replies.unavailable(turn).envelope()
+    now = timezone.now()
     try:
-        if asked.writes and row.state == FunctionCall.State.RUNNING:
-            replay.note_waiter(row)
+        waits = row.state == FunctionCall.State.RUNNING
+        if waits:
+            replay.note_waiter(row.pk, at=now)
         answer = replay.wait_for_answer(row, deadline=turn.deadline)
+        if waits and answer is not None:
+            replay.note_answered(row)
     except DATABASE_GONE as error:
-        if not asked.writes:
-            raise
         # Whoever was first may have written: "nothing was booked" could be untrue.
         log.error("first_answer_not_read", error=type(error).__name__)
+        tasks.note_waiter_later(row.company_id, row.pk, at=now)
         return out_of_order(sent=True)
-    if answer is not None:
-        return answer
-    return (replies.pending(turn, None) if asked.writes else replies.unavailable(turn)).envelope()
+    return answer if answer is not None else replies.pending(turn, None).envelope()
 
 
 def _turn(call: Call, asked: _Asked, deadline: Deadline) -> Turn:
@@ -202,7 +205,8 @@ def _run(turn: Turn, asked: _Asked, row: FunctionCall) -> Json:
         turn.count("confirmations")
     _complete(row, reply, envelope)
     try:
-        send(_written(row), *turn.statements())
+        # What a read has written is worth no wait for the disk: it can be asked again.
+        send(_written(row), *turn.statements(), durable=asked.writes)
     except IntegrityError:
         # The same request at the same time was quicker: its answer is the answer, and its effects are all.
         return _first_answer(turn, asked, replay.before(asked.account, asked.keys)[0])

@@ -237,6 +237,8 @@ class FunctionCall(TenantModel):
     upstream_requests = models.PositiveSmallIntegerField(default=0)
     upstream_timeouts = models.PositiveSmallIntegerField(default=0)
     retries = models.PositiveSmallIntegerField(_("retries answered"), default=0)
+    # When somebody who asked the same again was told that it is being checked, and not the answer.
+    told_to_wait_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     class Meta:
         verbose_name = _("function call")

@@ -9,6 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import datetime
+
+from django.db.models import CharField, Exists, OuterRef, Q, Value
+from django.db.models.functions import Cast, Concat
 
 from apps.calls.callbacks import close_callbacks, open_callback
 from apps.calls.models import Call, FunctionCall, SettlementNotice
@@ -119,6 +123,20 @@ def compare(call: Call) -> str:
     if alarm != call.alarm:
         _raise_alarm(call, alarm)
     return alarm
+
+
+def unnoticed(company_id: int, *, since: datetime) -> list[int]:
+    """Calls that began since then and in which what was said is not what stands, without an alarm: whoever
+    settled their bookings has died, or lost the database, before they compared. Some of them are in order."""
+    owner = Concat(Value("call:"), Cast(OuterRef("pk"), CharField()), output_field=CharField())
+    settled = BookingAttempt.objects.filter(owner=owner, kind__in=[Kind.BOOK, Kind.RESCHEDULE])
+    booked, failed = (
+        Exists(settled.filter(state=State.CONFIRMED)),
+        Exists(settled.filter(state=State.REJECTED)),
+    )
+    calls = Call.objects.filter(company_id=company_id, created_at__gt=since, alarm="")
+    differs = (Q(said_booked=False) & booked) | (Q(said_booked=True) & failed & ~booked)
+    return list(calls.filter(differs).values_list("pk", flat=True))
 
 
 def _alarm(call: Call, done: list[BookingAttempt]) -> str:

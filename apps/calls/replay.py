@@ -11,7 +11,7 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -113,12 +113,17 @@ def before(account: TelephonyAccount, keys: Keys) -> tuple[FunctionCall, bool]:
     return row, False
 
 
-def note_waiter(row: FunctionCall) -> None:
-    """Somebody waits for the first answer, and may be told that it is being checked.
+def note_waiter(row_id: int, *, at: datetime) -> None:
+    """Somebody waits for the first answer, and is told that it is being checked unless it comes in time.
 
     Written before they wait: afterwards there may be no time left for it.
     """
-    FunctionCall.objects.filter(pk=row.pk, state=FunctionCall.State.RUNNING).update(status="pending")
+    FunctionCall.objects.filter(pk=row_id).update(told_to_wait_at=at)
+
+
+def note_answered(row: FunctionCall) -> None:
+    """Who waited has got the first answer after all."""
+    FunctionCall.objects.filter(pk=row.pk).update(told_to_wait_at=None)
 
 
 def wait_for_answer(row: FunctionCall, *, deadline: Deadline) -> dict[str, Any] | None:

@@ -95,10 +95,10 @@ def follow_up(company_id: int, attempt_id: int) -> None:
                 _told_in_the_call(notice)  # answered while this was written down
             elif notice is not None and call.state == Call.State.ONGOING:
                 tasks.tell_settlement_later(company_id, notice.pk)
-        _compare(call.pk)
+        compare(call.pk)
 
 
-def _compare(call_id: int) -> None:
+def compare(call_id: int) -> None:
     """Compare what was said with what stands now.
 
     The analysis may tell what was said at this very moment: of the two who compare, the second must see
@@ -150,21 +150,26 @@ def _is_owed(attempt: BookingAttempt, call: Call) -> bool:
     """Whether the caller was told that it is being checked, and has not heard the end of it since."""
     if attempt.state == State.REJECTED and made_up_for(attempt):
         return False
-    answered = FunctionCall.objects.filter(call_id=call.pk, state=FunctionCall.State.DONE).order_by("id")
     reference = attempt.appointment.reference if attempt.appointment is not None else ""
     owed = False
-    for function in answered.values("status", "answer", "started_at", "duration_ms"):
-        named = (function["answer"] or {}).get("appointment")
-        if function["status"] == "pending" and named is None:
-            owed = owed or _was_open(attempt, function["started_at"], function["duration_ms"] or 0)
-        elif named is not None and named["reference"] == reference:
-            owed = False
+    asked = FunctionCall.objects.filter(call_id=call.pk).order_by("id")
+    for function in asked.only("state", "status", "answer", "started_at", "duration_ms", "told_to_wait_at"):
+        began = function.started_at
+        if function.state == FunctionCall.State.DONE:
+            named = (function.answer or {}).get("appointment")
+            if function.status == "pending" and named is None:
+                ended = began + timedelta(milliseconds=function.duration_ms or 0)
+                owed = owed or _was_open(attempt, began, ended)
+            elif named is not None and named["reference"] == reference:
+                owed = False
+        if function.told_to_wait_at is not None:
+            # The answer went to whoever asked first and listens no more.
+            owed = owed or _was_open(attempt, began, function.told_to_wait_at)
     return owed
 
 
-def _was_open(attempt: BookingAttempt, began: datetime, milliseconds: int) -> bool:
-    """Whether the attempt was open while a function ran that began then."""
-    ended = began + timedelta(milliseconds=milliseconds)
+def _was_open(attempt: BookingAttempt, began: datetime, ended: datetime) -> bool:
+    """Whether the attempt was open while a function ran."""
     return attempt.created_at <= ended and (attempt.settled_at is None or attempt.settled_at >= began)
 
 

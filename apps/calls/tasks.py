@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from celery import shared_task
+from django.db import DatabaseError
 
 from apps.core.background import enqueue
 from apps.tenants.scoping import company_scope
@@ -11,6 +14,20 @@ from apps.tenants.scoping import company_scope
 def tell_settlement_later(company_id: int, notice_id: int) -> None:
     """Tell the agent what became of a booking, now, but not in the way of anybody."""
     enqueue(tell_settlement, company_id, notice_id)
+
+
+def note_waiter_later(company_id: int, function_id: int, *, at: datetime) -> None:
+    """Remember who was told to wait while the database was gone; the queue may still be there."""
+    enqueue(note_waiter, company_id, function_id, at.isoformat())
+
+
+@shared_task(name="calls.note_waiter", autoretry_for=(DatabaseError,), max_retries=20, default_retry_delay=15)
+def note_waiter(company_id: int, function_id: int, at: str) -> None:
+    """Remember that somebody was told to wait for a function's answer."""
+    from apps.calls import replay
+
+    with company_scope(company_id):
+        replay.note_waiter(function_id, at=datetime.fromisoformat(at))
 
 
 @shared_task(name="calls.tell_settlement")

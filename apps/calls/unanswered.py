@@ -15,7 +15,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from apps.calls import callbacks, settlement
+from apps.calls import callbacks, promises, settlement
 from apps.calls.conversation import replies
 from apps.calls.conversation.reply import Reply
 from apps.calls.models import Call, FunctionCall
@@ -50,16 +50,18 @@ def follow_up(company_id: int) -> int:
         for row in lately.filter(state=State.RUNNING).select_related("call__company"):
             with transaction.atomic():
                 ended += _end(row)
-        left_open = Q(status="pending", call__isnull=False)
-        calls = Call.objects.filter(pk__in=lately.filter(left_open).values("call_id"))
+        left_open = Q(status="pending") | Q(told_to_wait_at__isnull=False)
+        calls = Call.objects.filter(pk__in=lately.filter(left_open, call__isnull=False).values("call_id"))
         for call in calls.select_related("company"):
             settlement.after_pending(call)
+        for call_id in promises.unnoticed(company_id, since=now - LOOK_BACK):
+            settlement.compare(call_id)
     return ended
 
 
 def _end(row: FunctionCall) -> bool:
     """Nobody is going to answer it: what is known of it is what a caller was told who asked again."""
-    told = row.status == "pending"
+    told = row.told_to_wait_at is not None
     envelope = Reply(status="pending", say=replies.OUT_OF_ORDER_MEANWHILE).envelope()
     ended = FunctionCall.objects.filter(pk=row.pk, state=State.RUNNING, started_at=row.started_at).update(
         state=State.DONE,

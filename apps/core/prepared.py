@@ -17,17 +17,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from django.db import DEFAULT_DB_ALIAS, connection, transaction
+from django.db import DEFAULT_DB_ALIAS, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import AutoField, Field, Model, QuerySet
 
-from apps.core.statements import Convert, Named, Row, Statement, send
+from apps.core.statements import Convert, Named, Row, Statement, here, send
 
 __all__ = [
     "Prepared",
     "PreparedSql",
     "Row",
     "Statement",
-    "adapted",
     "change",
     "columns",
     "insertion",
@@ -68,11 +68,13 @@ class Prepared:
 
     def bound(self, **values: Any) -> Statement:
         """The query for these values of the parameters, to be sent."""
+        connection = here()
         plan = self._plans.get(connection.vendor)
         if plan is None:
-            plan = self._plans[connection.vendor] = self._compile()
-        bound = [adapted(values[one]) if is_name else one for is_name, one in plan.parameters]
-        arguments = [adapted(values[name]) for name in plan.names]
+            plan = self._plans[connection.vendor] = self._compile(connection)
+        given = _adapted(connection, values)
+        bound = [given[one] if is_name else one for is_name, one in plan.parameters]
+        arguments = [given[name] for name in plan.names]
         return Statement(plan.sql, bound, plan.converters, plan.named, arguments)
 
     def rows(self, **values: Any) -> list[Row]:
@@ -84,19 +86,19 @@ class Prepared:
         rows = self.rows(**values)
         return rows[0] if rows else None
 
-    def _compile(self) -> _Plan:
+    def _compile(self, connection: BaseDatabaseWrapper) -> _Plan:
         stand_ins = {name: _stand_in(kind, number) for number, (name, kind) in enumerate(self._kinds.items())}
         compiler = self._build(**stand_ins).query.get_compiler(DEFAULT_DB_ALIAS)
         with transaction.atomic():  # Django makes the SQL of a lock inside of one only
             sql, parameters = compiler.as_sql()
-        names = {adapted(value): name for name, value in stand_ins.items()}
+        names = {value: name for name, value in _adapted(connection, stand_ins).items()}
         converters = compiler.get_converters([column for column, *_ in compiler.select])
         bound = tuple((True, names[one]) if one in names else (False, one) for one in parameters)
         return _Plan(
             sql=sql,
             parameters=bound,
             converters=tuple(converters.items()),
-            named=_named(sql, bound, self._kinds) if connection.vendor == "postgresql" else None,
+            named=_named(connection, sql, bound, self._kinds) if connection.vendor == "postgresql" else None,
             names=tuple(self._kinds),
         )
 
@@ -112,19 +114,26 @@ class PreparedSql:
 
     def bound(self, **values: Any) -> Statement:
         """The SQL for these values of the parameters, to be sent."""
+        connection = here()
         if self._name is None and connection.vendor == "postgresql":
-            self._name = _named(self._sql, [(True, name) for name in self._order], self._kinds)
-        adapted_values = {name: adapted(values[name]) for name in self._kinds}
-        in_order = [adapted_values[name] for name in self._order]
+            places = [(True, name) for name in self._order]
+            self._name = _named(connection, self._sql, places, self._kinds)
+        given = _adapted(connection, {name: values[name] for name in self._kinds})
+        in_order = [given[name] for name in self._order]
         named = self._name if connection.vendor == "postgresql" else None
-        return Statement(self._sql, in_order, (), named, list(adapted_values.values()))
+        return Statement(self._sql, in_order, (), named, list(given.values()))
 
 
 _PLACE = re.compile(r"%\((\w+)\)s")
 TYPES: Mapping[type, str] = {int: "bigint", str: "text", datetime: "timestamptz"}
 
 
-def _named(sql: str, parameters: Sequence[tuple[bool, Any]], kinds: Mapping[str, type]) -> Named:
+def _named(
+    connection: BaseDatabaseWrapper,
+    sql: str,
+    parameters: Sequence[tuple[bool, Any]],
+    kinds: Mapping[str, type],
+) -> Named:
     """The same query with numbered parameters; what is always the same stands in it."""
     numbers = {name: f"${number}" for number, name in enumerate(kinds, start=1)}
     pieces = sql.split("%s")
@@ -150,9 +159,10 @@ def _stand_in(kind: type, number: int) -> Any:
     return stand_ins[kind]
 
 
-def adapted(value: Any) -> Any:
-    """A value as this kind of database takes it."""
-    return connection.ops.adapt_datetimefield_value(value) if isinstance(value, datetime) else value
+def _adapted(connection: BaseDatabaseWrapper, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values as this kind of database takes them."""
+    adapt = connection.ops.adapt_datetimefield_value
+    return {name: adapt(one) if isinstance(one, datetime) else one for name, one in values.items()}
 
 
 def columns(model: type[Model], *, under: str = "", but_not: Sequence[str] = ()) -> list[str]:
@@ -172,6 +182,7 @@ def instance(model: type[Model], row: Row, *, but_not: Sequence[str] = ()) -> An
 
 def insertion(rows: Sequence[Model]) -> Statement:
     """Insert these objects of one model; their keys are not told them."""
+    connection = here()
     meta = rows[0]._meta
     fields = [field for field in meta.concrete_fields if not isinstance(field, AutoField)]
     names = ", ".join(f'"{field.column}"' for field in fields)
@@ -182,7 +193,7 @@ def insertion(rows: Sequence[Model]) -> Statement:
         for field in fields
     ]
     sql = f'INSERT INTO "{meta.db_table}" ({names}) VALUES {", ".join([places] * len(rows))}'  # noqa: S608
-    return Statement(sql, values)
+    return Statement(sql, values, returns=False)
 
 
 def change(
@@ -190,6 +201,7 @@ def change(
 ) -> Statement:
     """Update the row of an object: fields set ``to`` values, counters that become ``more``; ``where`` says
     which row, by names of fields too."""
+    connection = here()
     values: list[Any] = []
     sets = []
     for name, value in to.items():
@@ -203,7 +215,7 @@ def change(
     conditions = [f'"{_field(row, name).column}" = %s' for name in where]
     values += where.values()
     sql = f'UPDATE "{row._meta.db_table}" SET {", ".join(sets)} WHERE {" AND ".join(conditions)}'  # noqa: S608
-    return Statement(sql, values)
+    return Statement(sql, values, returns=False)
 
 
 def _field(row: Model, name: str) -> Field[Any, Any]:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
-from django.db import DatabaseError, connection, transaction
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from apps.core.errors import sqlstate
 
-T = TypeVar("T")
 Row = Sequence[Any]
 Convert = tuple[Sequence[Callable[..., Any]], Any]
 
@@ -34,6 +34,7 @@ class Statement:
     """SQL with its values; ``converters`` make Python values of what some columns return.
 
     ``named``: the same query for a connection that keeps plans, with ``arguments`` for its values.
+    ``returns``: it has rows to give, be they none.
     """
 
     sql: str
@@ -41,13 +42,19 @@ class Statement:
     converters: Sequence[tuple[int, Convert]] = ()
     named: Named | None = None
     arguments: Sequence[Any] = ()
+    returns: bool = True
 
     def rows(self) -> list[Row]:
         """Execute it alone."""
-        return _execute(self)
+        return _execute(here(), self)
 
 
 _IN_PASSING = Statement("SELECT set_config('synchronous_commit', 'off', true)", ())
+
+
+def here() -> BaseDatabaseWrapper:
+    """This thread's connection: ``django.db.connection`` looks it up at every touch."""
+    return connections[DEFAULT_DB_ALIAS]
 
 
 def send(*statements: Statement, durable: bool = True) -> list[list[Row]]:
@@ -56,15 +63,16 @@ def send(*statements: Statement, durable: bool = True) -> list[list[Row]]:
     Returns the rows of each. Raises what executing one by one would; nothing of it is done then. Not
     ``durable``: a power failure within the next second may undo it, and nobody waits for the disk.
     """
+    connection = here()
     if connection.vendor != "postgresql" or connection.in_atomic_block:
         with transaction.atomic():
-            return [_execute(one) for one in statements]
+            return [_execute(connection, one) for one in statements]
     every = statements if durable else (_IN_PASSING, *statements)
-    rows = _with_plans(_in_one_message, every)
+    rows = _with_plans(connection, every)
     return rows if durable else rows[1:]
 
 
-def _in_one_message(statements: Sequence[Statement]) -> list[list[Row]]:
+def _in_one_message(connection: BaseDatabaseWrapper, statements: Sequence[Statement]) -> list[list[Row]]:
     values = [value for one in statements for value in one.values]
     rows: list[list[Row]] = []
     with connection.cursor() as cursor:
@@ -73,12 +81,12 @@ def _in_one_message(statements: Sequence[Statement]) -> list[list[Row]]:
         for number, one in enumerate(statements):
             if number:
                 cursor.nextset()
-            rows.append(_fetched(cursor, one))
+            rows.append(_fetched(connection, cursor, one))
     return rows
 
 
-def _execute(statement: Statement) -> list[Row]:
-    return _with_plans(_in_one_message, [statement])[0]
+def _execute(connection: BaseDatabaseWrapper, statement: Statement) -> list[Row]:
+    return _with_plans(connection, [statement])[0]
 
 
 # --- Plans that a connection keeps --------------------------------------------------------------
@@ -87,7 +95,7 @@ def _execute(statement: Statement) -> list[Row]:
 NO_SUCH_PLAN, PLAN_OUTLIVED, HAS_THAT_PLAN = "26000", "0A000", "42P05"
 
 
-def _with_plans(work: Callable[[Sequence[Statement]], T], statements: Sequence[Statement]) -> T:
+def _with_plans(connection: BaseDatabaseWrapper, statements: Sequence[Statement]) -> list[list[Row]]:
     """Execute by name what the connection has, or can be given, a plan for.
 
     A plan that cannot be used any more – a pooler has given the connection to somebody else meanwhile, a
@@ -96,21 +104,21 @@ def _with_plans(work: Callable[[Sequence[Statement]], T], statements: Sequence[S
     """
     kept: set[str] | None = getattr(connection, "kept_plans", None)
     if kept is None or connection.in_atomic_block or not any(one.named for one in statements):
-        return work(statements)
+        return _in_one_message(connection, statements)
     for one in statements:
         if one.named is not None and one.named.name not in kept:
-            _prepare(one.named)
+            _prepare(connection, one.named)
             kept.add(one.named.name)
     try:
-        return work([_by_name(one) for one in statements])
+        return _in_one_message(connection, [_by_name(one) for one in statements])
     except DatabaseError as error:
         if sqlstate(error) not in (NO_SUCH_PLAN, PLAN_OUTLIVED):
             raise
         connection.kept_plans = None  # type: ignore[attr-defined]
-        return work(statements)
+        return _in_one_message(connection, statements)
 
 
-def _prepare(named: Named) -> None:
+def _prepare(connection: BaseDatabaseWrapper, named: Named) -> None:
     try:
         with connection.cursor() as cursor:
             cursor.execute(named.preparation)
@@ -120,19 +128,21 @@ def _prepare(named: Named) -> None:
 
 
 def _by_name(one: Statement) -> Statement:
-    return one if one.named is None else Statement(one.named.execution, one.arguments, one.converters)
+    if one.named is None:
+        return one
+    return Statement(one.named.execution, one.arguments, one.converters, returns=one.returns)
 
 
-def _fetched(cursor: Any, statement: Statement) -> list[Row]:
-    if cursor.description is None:
+def _fetched(connection: BaseDatabaseWrapper, cursor: Any, statement: Statement) -> list[Row]:
+    if not statement.returns:
         return []
     rows: list[Row] = cursor.fetchall()
     if not statement.converters:
         return rows
-    return [_converted(row, statement.converters) for row in rows]
+    return [_converted(connection, row, statement.converters) for row in rows]
 
 
-def _converted(row: Row, converters: Sequence[tuple[int, Convert]]) -> Row:
+def _converted(connection: BaseDatabaseWrapper, row: Row, converters: Sequence[tuple[int, Convert]]) -> Row:
     values = list(row)
     for position, (converts, expression) in converters:
         for convert in converts:

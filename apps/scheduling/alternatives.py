@@ -11,14 +11,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, time, timedelta
-from itertools import islice
+from itertools import combinations, islice
 from operator import itemgetter
 from typing import Literal
 
 from apps.scheduling.placing import DAY_MINUTES, Days, Placed, Rules, Slot
 from apps.scheduling.wish import Start, Wish
 
-__all__ = ["Ranking", "Reason", "Rules", "Slot", "permitted", "rank"]
+__all__ = ["Ranking", "Reason", "Rules", "Slot", "is_enough", "permitted", "rank"]
 
 NOON = 12 * 60
 # Two offers closer than this are neighbours: the second tells the caller nothing new.
@@ -64,6 +64,21 @@ def rank(wish: Wish, slots: Iterable[Slot], *, rules: Rules) -> Ranking:
     strictly = wish.is_exact or bool(target.preferred)
     nearest = islice(others, rules.limit) if strictly else _spread(others, limit=rules.limit)
     return Ranking(nearest=tuple(nearest), reason=_why(target, days, rules=rules))
+
+
+def is_enough(ranking: Ranking, wish: Wish, *, limit: int) -> bool:
+    """Whether a ranking of the wished days' slots alone says what that of all slots would say.
+
+    Whatever lies on other days comes after it: but for what is held, for days ruled out, for starts
+    preferred on certain days, and for neighbours, which give way to another hour of any day.
+    """
+    if not ranking.offers or any(slot.held for slot in ranking.offers):
+        return False
+    if ranking.matches:
+        return True
+    if len(ranking.nearest) < limit or wish.excluded or wish.preferred:
+        return False
+    return wish.is_exact or _are_apart(ranking.nearest)
 
 
 def permitted(slots: Iterable[Slot], *, rules: Rules) -> list[Slot]:
@@ -256,6 +271,10 @@ class _Target:
 
     def _minutes(self, minute: int) -> int:
         return abs(minute - self.middle) if self.is_point else _outside(minute, self.low, self.high)
+
+
+def _are_apart(slots: Sequence[Slot]) -> bool:
+    return all(abs(one.start - other.start) >= USEFUL_GAP for one, other in combinations(slots, 2))
 
 
 def _spread(ranked: Iterable[Slot], *, limit: int) -> list[Slot]:

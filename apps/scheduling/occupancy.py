@@ -58,13 +58,17 @@ class Occupancy:
         starts = self._starts(listing, place, live, owner=owner)
         taken = _overlaps(starts, length, [*self.standing, *self.unsettled])
         held = _overlaps(starts, length, [one for one in live if one.owner != owner])
-        slots = []
-        for position, start in enumerate(starts):
-            left = place.service.capacity - taken.get(position, 0)
+        capacity = place.service.capacity
+        slots = [Slot(datetime.fromtimestamp(start, UTC), False, capacity) for start in starts]
+        # Most starts are touched by nothing.
+        counted = () if not listing.seats else (n for n, one in enumerate(starts) if one in listing.seats)
+        for position in {*taken, *held, *counted}:
+            start = starts[position]
+            left = capacity - taken[position]
             if start in listing.seats:
                 left = self._seats_left(start, listing.seats[start], asked_at=listing.asked_at)
-            others = held.get(position, 0)
-            slots.append(Slot(datetime.fromtimestamp(start, UTC), bool(others) and others >= left, left))
+            others = held[position]
+            slots[position] = Slot(slots[position].start, bool(others) and others >= left, left)
         return slots
 
     def _starts(self, listing: Listing, place: Place, live: list[Entry], *, owner: str) -> Sequence[int]:

@@ -15,7 +15,7 @@ from apps.core.deadline import Deadline
 from apps.flags.registry import Flag
 from apps.flags.state import is_on
 from apps.scheduling import availability, emptiness, holds, occupancy, prewarming
-from apps.scheduling.alternatives import Ranking, Reason, Rules, rank
+from apps.scheduling.alternatives import Ranking, Reason, Rules, is_enough, rank
 from apps.scheduling.availability import RESERVE, Listing, Window
 from apps.scheduling.gateway import CalendarUnavailable
 from apps.scheduling.models import Appointment
@@ -188,9 +188,8 @@ class Search:
         )
         wished = self._window(0)
         if self.wish.date_to is not None and self.wish.date_to <= wished.last:
-            # Most wishes are free, and what lies outside of them does not matter then.
             inside = self._ranked(listing.within(wished, self.place), taken, rules)
-            if inside.matches and not any(slot.held for slot in inside.matches):
+            if is_enough(inside, self.wish, limit=self.limit):
                 return inside
         return self._ranked(listing, taken, rules)
 

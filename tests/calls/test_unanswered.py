@@ -240,6 +240,101 @@ def test_the_outcome_is_told_once_whoever_looks(
     assert callbacks(practice) == [("settled_late", "open")]
 
 
+def answered_after_the_retry_gave_up(business: Business, row: FunctionCall) -> None:
+    """Whoever was first goes on, and its answer goes to a connection that nobody reads any more."""
+    with company_scope(business.company.pk):
+        FunctionCall.objects.filter(pk=row.pk).update(
+            state="done", status=row.status, answer=row.answer, duration_ms=900
+        )
+
+
+def test_the_answer_that_comes_after_a_retry_was_told_to_wait_is_told(
+    practice: Business, phone: Phone, clock: time_machine.Traveller
+) -> None:
+    assert book(phone, offered(phone)) == "booked"
+    clock.shift(1)
+    cancel = {"confirmed": True, "tool_call_id": "cancel"}
+    assert phone.function("cancel_appointment", **cancel)["status"] == "cancelled"
+    row = killed_while_it_ran(practice, "cancel_appointment")
+    with override_settings(CALL_BUDGET_SECONDS=1.0):
+        assert phone.function("cancel_appointment", **cancel)["status"] == "pending"
+    answered_after_the_retry_gave_up(practice, row)
+    clock.shift(LATER)
+    for _ in range(2):
+        tasks.follow_up_company(practice.company.pk)
+    assert callbacks(practice) == [("settled_late", "open")]
+
+
+def test_a_retry_that_gets_the_first_answer_is_owed_nothing(
+    practice: Business, phone: Phone, clock: time_machine.Traveller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slot = offered(phone)
+    assert book(phone, slot) == "booked"
+    row = killed_while_it_ran(practice)
+
+    def meanwhile(_: float) -> None:
+        answered_after_the_retry_gave_up(practice, row)
+
+    monkeypatch.setattr(replay.time, "sleep", meanwhile)
+    assert ask_again(phone, slot) == "booked"
+    clock.shift(LATER)
+    tasks.follow_up_company(practice.company.pk)
+    assert callbacks(practice) == []
+
+
+def test_who_is_told_to_wait_while_the_database_is_gone_is_remembered_by_the_queue(
+    practice: Business, phone: Phone, clock: time_machine.Traveller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slot = offered(phone)
+    assert book(phone, slot) == "booked"
+    row = killed_while_it_ran(practice)
+    queued: list[tuple[object, ...]] = []
+
+    def gone(*_: object, **__: object) -> None:
+        raise OperationalError("the connection is lost")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(replay, "note_waiter", gone)
+        broken.setattr(tasks, "enqueue", lambda _, *args: queued.append(args))
+        assert ask_again(phone, slot) == "pending"
+    answered_after_the_retry_gave_up(practice, row)
+    (sent,) = queued
+    tasks.note_waiter(*sent)
+    clock.shift(LATER)
+    tasks.follow_up_company(practice.company.pk)
+    assert callbacks(practice) == [("settled_late", "open")]
+
+
+@pytest.mark.parametrize("said", [False, True])
+def test_what_was_said_is_compared_again_when_whoever_settled_it_could_not(
+    practice: Business, linden: Business, phone: Phone, clock: time_machine.Traveller, said: bool
+) -> None:
+    stranger = Phone(linden)
+    for one, business in ((phone, practice), (stranger, linden)):
+        assert book(one, offered(one)) == "booked"
+        assert gateway.drain(seconds=5)  # else its own comparison comes later than what is said
+        with company_scope(business.company.pk):
+            Call.objects.update(said_booked=said)
+            if said:
+                BookingAttempt.objects.update(state="rejected", error_code="refused", appointment=None)
+    clock.shift(LATER)
+    for _ in range(2):
+        tasks.follow_up_company(practice.company.pk)
+    kind = "promised_not_booked" if said else "booked_not_promised"
+    assert (callbacks(practice), callbacks(linden)) == ([(kind, "open")], [])
+
+
+def test_what_was_said_and_done_alike_is_no_alarm(
+    practice: Business, phone: Phone, clock: time_machine.Traveller
+) -> None:
+    assert book(phone, offered(phone)) == "booked"
+    with company_scope(practice.company.pk):
+        Call.objects.update(said_booked=True)
+    clock.shift(LATER)
+    tasks.follow_up_company(practice.company.pk)
+    assert callbacks(practice) == []
+
+
 @pytest.mark.postgres
 def test_settled_while_the_analysis_tells_what_was_said(practice: Business, phone: Phone) -> None:
     """Neither sees what the other has not committed yet: whoever is second must wait, and compare."""

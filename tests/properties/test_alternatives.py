@@ -7,10 +7,10 @@ from itertools import pairwise
 from random import Random
 from zoneinfo import ZoneInfo
 
-from hypothesis import given
+from hypothesis import event, given
 from hypothesis import strategies as st
 
-from apps.scheduling.alternatives import USEFUL_GAP, Ranking, Rules, Slot, rank
+from apps.scheduling.alternatives import USEFUL_GAP, Ranking, Rules, Slot, is_enough, rank
 from apps.scheduling.opening import OpeningRules, is_holiday
 from apps.scheduling.wish import Start, Wish
 
@@ -301,3 +301,18 @@ def test_the_order_in_which_slots_are_listed_does_not_matter(
     wish, slots, rules = case
     turned = slots[rotation:] + slots[:rotation]
     assert rank(wish, turned, rules=rules) == rank(wish, slots, rules=rules)
+
+
+@given(cases())
+def test_where_the_wished_days_are_enough_the_other_days_change_nothing(
+    case: tuple[Wish, list[Slot], Rules],
+) -> None:
+    wish, slots, rules = case
+    assert wish.date_from is not None
+    assert wish.date_to is not None
+    zone = rules.opening.zone
+    near = [s for s in slots if wish.date_from <= s.start.astimezone(zone).date() <= wish.date_to]
+    alone = rank(wish, near, rules=rules)
+    if is_enough(alone, wish, limit=rules.limit):
+        event("enough" if alone.matches else "enough outside the wish")
+        assert alone == rank(wish, slots, rules=rules)
