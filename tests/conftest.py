@@ -23,6 +23,7 @@ from pytest_socket import socket_allow_hosts
 
 from apps.core import background, runtime
 from apps.flags import state as flag_state
+from apps.scheduling import gateway
 from apps.tenants.scoping import company_scope
 from tests.application_role import as_application_role
 from tests.factories import BERLIN, OTHER_NUMBER, Business, make_business
@@ -63,12 +64,14 @@ def _quick_and_tidy_database() -> None:
     and what migrations have made stays.
 
     Django's foreign keys are checked at the commit, so the order of the deletes does not matter. The rows
-    of all companies are seen only by who says so.
+    of all companies are seen only by who says so. What goes on after its caller was answered must not
+    write between the deletes.
     """
     connection.settings_dict["CONN_MAX_AGE"] = 0
     empty = connection.ops.sql_flush
 
     def sql_flush(style: Any, tables: Sequence[str], **more: Any) -> list[str]:
+        gateway.drain(seconds=2)
         emptied = [name for name in tables if name not in MADE_BY_MIGRATIONS]
         if connection.vendor != "postgresql":
             return empty(style, emptied, **more)
