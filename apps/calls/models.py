@@ -15,10 +15,12 @@ from apps.services.models import BranchService, Service
 from apps.tenants.models import Branch, Company
 from apps.tenants.scoping import TenantModel
 
+_RANDOM = secrets.SystemRandom()
+
 
 def new_slot_token() -> str:
     """An offer's token, unguessable enough within its call: ``s_`` and eight characters."""
-    return "s_" + "".join(secrets.choice(REFERENCE_ALPHABET) for _ in range(8))
+    return "s_" + "".join(_RANDOM.choices(REFERENCE_ALPHABET, k=8))
 
 
 class TelephonyAccount(models.Model):

@@ -32,6 +32,12 @@ def cipher() -> MultiFernet:
     return _cipher(tuple(settings.FIELD_ENCRYPTION_KEYS))
 
 
+@lru_cache(maxsize=256)
+def _decrypted(keys: tuple[str, ...], token: str) -> str:
+    """Each call needs the same few secrets; a token never changes what it stands for."""
+    return _cipher(keys).decrypt(token.encode()).decode()
+
+
 class EncryptedTextField(TextField):
     """Text stored as a Fernet token; the empty string stays empty, so that "not set" is visible.
 
@@ -50,7 +56,7 @@ class EncryptedTextField(TextField):
         if not value:
             return value
         try:
-            return cipher().decrypt(value.encode()).decode()
+            return _decrypted(tuple(settings.FIELD_ENCRYPTION_KEYS), value)
         except InvalidToken as error:
             raise ImproperlyConfigured(
                 f"{self.model._meta.label}.{self.name} cannot be decrypted with FIELD_ENCRYPTION_KEYS"

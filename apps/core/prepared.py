@@ -15,9 +15,10 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
-from django.db import DEFAULT_DB_ALIAS, transaction
+from django.db import DEFAULT_DB_ALIAS, models, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import AutoField, Field, Model, QuerySet
 
@@ -140,13 +141,16 @@ def _named(
     with connection.cursor() as cursor:
         places = [numbers[one] if is_name else cursor.mogrify("%s", [one]) for is_name, one in parameters]
     joined = pieces[0] + "".join(place + piece for place, piece in zip(places, pieces[1:], strict=True))
-    text = joined.replace("%%", "%")
-    name = f"kept_{hashlib.sha256(text.encode()).hexdigest()[:20]}"
     types = ", ".join(TYPES[kind] for kind in kinds.values())
+    return _kept(f"({types})", joined.replace("%%", "%"), parameters=len(kinds))
+
+
+def _kept(types: str, text: str, *, parameters: int) -> Named:
+    name = f"kept_{hashlib.sha256(text.encode()).hexdigest()[:20]}"
     return Named(
         name=name,
-        preparation=f"PREPARE {name} ({types}) AS {text}",
-        execution=f"EXECUTE {name} ({', '.join(['%s'] * len(kinds))})",
+        preparation=f"PREPARE {name} {types} AS {text}",
+        execution=f"EXECUTE {name} ({', '.join(['%s'] * parameters)})",
     )
 
 
@@ -180,20 +184,50 @@ def instance(model: type[Model], row: Row, *, but_not: Sequence[str] = ()) -> An
 # --- Writing ------------------------------------------------------------------------------------
 
 
+# Of fields of these very classes a value of these classes is stored as it is.
+_PLAIN_FIELDS = frozenset(
+    {
+        models.BigIntegerField, models.BooleanField, models.CharField, models.ForeignKey, models.IntegerField,
+        models.PositiveIntegerField, models.PositiveSmallIntegerField, models.TextField,
+    }
+)  # fmt: skip
+_PLAIN_VALUES = frozenset({bool, int, str, type(None)})
+
+
 def insertion(rows: Sequence[Model]) -> Statement:
     """Insert these objects of one model; their keys are not told them."""
     connection = here()
-    meta = rows[0]._meta
-    fields = [field for field in meta.concrete_fields if not isinstance(field, AutoField)]
+    plan = _insertion_plan(type(rows[0]), len(rows))
+    values = [_stored(connection, field, row) for row in rows for field in plan.fields]
+    named = plan.named if connection.vendor == "postgresql" else None
+    return Statement(plan.sql, values, named=named, arguments=values, returns=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Insertion:
+    sql: str
+    fields: tuple[Field[Any, Any], ...]
+    named: Named
+
+
+@lru_cache(maxsize=64)
+def _insertion_plan(model: type[Model], count: int) -> _Insertion:
+    fields = tuple(field for field in model._meta.concrete_fields if not isinstance(field, AutoField))
     names = ", ".join(f'"{field.column}"' for field in fields)
-    places = f"({', '.join(['%s'] * len(fields))})"
-    values = [
-        field.get_db_prep_save(field.pre_save(row, add=True), connection=connection)
-        for row in rows
-        for field in fields
-    ]
-    sql = f'INSERT INTO "{meta.db_table}" ({names}) VALUES {", ".join([places] * len(rows))}'  # noqa: S608
-    return Statement(sql, values, returns=False)
+    into = f'INSERT INTO "{model._meta.db_table}" ({names}) VALUES '  # noqa: S608
+    row = f"({', '.join(['%s'] * len(fields))})"
+    numbers = iter(range(1, count * len(fields) + 1))
+    numbered = ", ".join(f"({', '.join(f'${next(numbers)}' for _ in fields)})" for _ in range(count))
+    # The columns say of what type each parameter is.
+    named = _kept("", into + numbered, parameters=count * len(fields))
+    return _Insertion(into + ", ".join([row] * count), fields, named)
+
+
+def _stored(connection: BaseDatabaseWrapper, field: Field[Any, Any], row: Model) -> Any:
+    value = field.pre_save(row, add=True)
+    if type(field) in _PLAIN_FIELDS and type(value) in _PLAIN_VALUES:
+        return value
+    return field.get_db_prep_save(value, connection=connection)
 
 
 def change(

@@ -86,8 +86,8 @@ def bookable(company_id: int) -> Statement:
 
 def places_of(company: Company, rows: Iterable[Row]) -> list[Place]:
     """The places that its rows stand for. A company without a calendar books nothing."""
-    openings: dict[int, OpeningRules] = {}
-    return [_place(row, company, openings) for row in rows if row[_ACCOUNT_AT] is not None]
+    known: dict[int, tuple[Branch, OpeningRules]] = {}
+    return [_place(row, company, known) for row in rows if row[_ACCOUNT_AT] is not None]
 
 
 def calendar_of(company_id: int) -> Calendar | None:
@@ -124,13 +124,14 @@ def _build(*, company: int) -> QuerySet[BranchService, Row]:
 _bookable = Prepared(_build, company=int)
 
 
-def _place(row: Row, company: Company, openings: dict[int, OpeningRules]) -> Place:
+def _place(row: Row, company: Company, known: dict[int, tuple[Branch, OpeningRules]]) -> Place:
     id_, event_type_id, *event_type, account_id, base_url, api_key = row[:_TO_BRANCH]
     external_id, version, raised_at, empty_since, email_required = event_type
-    branch: Branch = instance(Branch, row[_TO_BRANCH:_TO_SERVICE])
-    opening = openings.get(branch.pk)
-    if opening is None:
-        opening = openings[branch.pk] = opening_of(branch, company)
+    branch_id = row[_TO_BRANCH]
+    if branch_id not in known:
+        found: Branch = instance(Branch, row[_TO_BRANCH:_TO_SERVICE])
+        known[branch_id] = found, opening_of(found, company)
+    branch, opening = known[branch_id]
     return Place(
         id=id_,
         company=company,
