@@ -23,7 +23,7 @@ from pytest_socket import socket_allow_hosts
 
 from apps.core import background, runtime
 from apps.flags import state as flag_state
-from apps.scheduling import gateway
+from apps.scheduling import gateway, prewarming
 from apps.tenants.scoping import company_scope
 from tests.application_role import as_application_role
 from tests.factories import BERLIN, OTHER_NUMBER, Business, make_business
@@ -72,6 +72,7 @@ def _quick_and_tidy_database() -> None:
 
     def sql_flush(style: Any, tables: Sequence[str], **more: Any) -> list[str]:
         gateway.drain(seconds=2)
+        prewarming.drain(seconds=2)
         emptied = [name for name in tables if name not in MADE_BY_MIGRATIONS]
         if connection.vendor != "postgresql":
             return empty(style, emptied, **more)
@@ -87,6 +88,9 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
     """On PostgreSQL the role of DATABASE_URL makes the database; the tests' own role owns nothing."""
     with django_db_blocker.unblock(), as_application_role():
         yield
+        # A database that somebody still uses cannot be dropped.
+        gateway.drain(seconds=5)
+        prewarming.drain(seconds=5)
 
 
 @pytest.fixture(autouse=True)

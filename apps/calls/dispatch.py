@@ -205,8 +205,8 @@ def _run(turn: Turn, asked: _Asked, row: FunctionCall) -> Json:
         turn.count("confirmations")
     _complete(row, reply, envelope)
     try:
-        # What a read has written is worth no wait for the disk: it can be asked again.
-        send(_written(row), *turn.statements(), durable=asked.writes)
+        # No wait for the disk: what is booked is stored already, everything else can be asked again.
+        send(_written(row), *turn.statements(), durable=False)
     except IntegrityError:
         # The same request at the same time was quicker: its answer is the answer, and its effects are all.
         return _first_answer(turn, asked, replay.before(asked.account, asked.keys)[0])

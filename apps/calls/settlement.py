@@ -55,8 +55,7 @@ def connect() -> None:
 
 
 def _settled(attempt: BookingAttempt, **_: object) -> None:
-    if call_id_of(attempt.owner) is not None:
-        transaction.on_commit(lambda: follow_up(attempt.company_id, attempt.pk), robust=True)
+    transaction.on_commit(lambda: follow_up(attempt.company_id, attempt.pk), robust=True)
 
 
 def after_pending(call: Call) -> None:

@@ -110,4 +110,4 @@ class Turn:
 
     def _store_unless_later(self) -> None:
         if not self.keeps_for_later and (statements := self.statements()):
-            send(*statements)
+            send(*statements, durable=False)
