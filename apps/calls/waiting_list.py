@@ -17,6 +17,7 @@ from apps.calls.models import Call, WaitingWish
 from apps.calls.speech.catalogue import mark, text
 from apps.calls.speech.say import say_label
 from apps.scheduling.models import Appointment, BookingAttempt
+from apps.scheduling.occupancy import LONGEST
 from apps.scheduling.places import Place, load_places
 from apps.scheduling.truth import slot_freed
 from apps.scheduling.wish import Wish
@@ -101,7 +102,8 @@ def _fits(wish: WaitingWish, place: Place, start: datetime) -> bool:
 
 def _is_free(place: Place, start: datetime) -> bool:
     """Whether nobody has taken it again, as far as we know."""
-    span = Q(event_type_id=place.event_type_id, start__lt=start + place.duration, end__gt=start)
+    until = start + place.duration
+    span = Q(event_type_id=place.event_type_id, start__gt=start - LONGEST, start__lt=until, end__gt=start)
     taken = Appointment.objects.filter(span, status__in=Appointment.OPEN).count()
     taken += BookingAttempt.objects.filter(
         span,
@@ -114,6 +116,7 @@ def _is_free(place: Place, start: datetime) -> bool:
 def _has_booked(wish: WaitingWish, place: Place) -> bool:
     """Whether the caller has found an appointment since."""
     return Appointment.objects.filter(
+        customer__company_id=wish.company_id,
         customer__phone=wish.phone,
         service_id=place.service.pk,
         status__in=Appointment.OPEN,
