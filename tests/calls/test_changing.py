@@ -428,6 +428,16 @@ def test_a_yes_to_a_cancellation_moves_nothing(phone: Phone, appointment: Appoin
     assert start_of(appointment) == TEN
 
 
+def test_whoever_was_asked_about_a_cancellation_may_book_another_time_instead(
+    phone: Phone, appointment: Appointment
+) -> None:
+    assert cancel(phone)["status"] == "confirm"
+    answer = phone.function("book_appointment", when="Freitag um 11 Uhr", customer_name=NAME)
+    assert answer["status"] == "confirm"
+    assert "Freitag, 9. Januar" in answer["say"]
+    assert status_of(appointment) == Status.CONFIRMED
+
+
 def test_of_several_the_old_date_names_which(
     phone: Phone, appointment: Appointment, second: Appointment
 ) -> None:

@@ -111,7 +111,7 @@ def _standing_choice(turn: Turn, place: Place) -> Choice | None:
 def _is_agreed(turn: Turn) -> bool:
     """Whether the caller has chosen already, and only a name or number was missing."""
     standing = turn.call.standing_confirm
-    return standing is not None and bool(standing["agreed"])
+    return standing is not None and standing["action"] == BOOK and bool(standing["agreed"])
 
 
 def stands(turn: Turn, choice: Choice) -> Appointment | None:
