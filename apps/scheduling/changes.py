@@ -25,6 +25,8 @@ STATUS_OF_TRIGGER: Mapping[str, BookingStatus] = {
     "BOOKING_REASSIGNED": "accepted",
 }
 LARGEST_ID = 2**63 - 1
+# What JSON may carry in a string and no database takes: NUL, and halves of surrogate pairs.
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _PHONE = re.compile(r"\+[1-9][0-9]{4,14}")
 # The address Cal.com gives to somebody who left only a number.
 _PHONE_EMAIL = re.compile(r"([1-9][0-9]{4,14})@sms\.cal\.com", re.IGNORECASE)
@@ -133,7 +135,7 @@ def _instant(value: object) -> datetime | None:
 
 
 def _text(value: object, limit: int = 120) -> str:
-    return value.replace("\x00", "")[:limit] if isinstance(value, str) else ""
+    return _UNSTORABLE.sub("", value)[:limit] if isinstance(value, str) else ""
 
 
 def _id(value: object) -> int | None:
