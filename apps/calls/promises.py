@@ -150,10 +150,8 @@ def _alarm(call: Call, done: list[BookingAttempt]) -> str:
 
 def _told_of_another(call: Call) -> bool:
     """Whether the agent may have spoken of an appointment that stood before this call."""
-    answers = FunctionCall.objects.filter(call_id=call.pk, status__in=TELLING).values_list(
-        "answer", flat=True
-    )
-    return any(answer and (answer.get("appointment") or answer.get("appointments")) for answer in answers)
+    named = Q(answer__appointment__reference__isnull=False) | Q(answer__appointments__0__isnull=False)
+    return FunctionCall.objects.filter(named, call_id=call.pk, status__in=TELLING).exists()
 
 
 def _somebody_calls(call: Call) -> bool:

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 import structlog
 from django.db import transaction
+from django.db.models import Q
 
 from apps.calls import promises, tasks
 from apps.calls.callbacks import call_id_of, close_callbacks, made_up_for, open_callback, open_lost
@@ -150,8 +151,12 @@ def _is_owed(attempt: BookingAttempt, call: Call) -> bool:
     if attempt.state == State.REJECTED and made_up_for(attempt):
         return False
     reference = attempt.appointment.reference if attempt.appointment is not None else ""
+    # No other answer says anything about it, and a long call has many.
+    telling = (
+        Q(status="pending") | Q(told_to_wait_at__isnull=False) | Q(answer__appointment__reference=reference)
+    )
+    asked = FunctionCall.objects.filter(telling, call_id=call.pk).order_by("id")
     owed = False
-    asked = FunctionCall.objects.filter(call_id=call.pk).order_by("id")
     for function in asked.only("state", "status", "answer", "started_at", "duration_ms", "told_to_wait_at"):
         began = function.started_at
         if function.state == FunctionCall.State.DONE:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+
+from django.db.models import QuerySet
 
 from apps.calls.conversation.turn import Turn
 from apps.calls.models import Offer
@@ -43,9 +45,10 @@ def _last_round(turn: Turn) -> int:
 
 
 def offered_starts(turn: Turn, place: Place) -> frozenset[datetime]:
-    """Every start of this place that the call was already offered."""
-    rows = Offer.objects.filter(call_id=turn.call.pk, place_id=place.id).values_list("start", flat=True)
-    return frozenset(rows)
+    """Every start of this place that the call was already offered: so many as the calendar has, however
+    long the call."""
+    rows = Offer.objects.filter(call_id=turn.call.pk, place_id=place.id).order_by()
+    return frozenset(rows.values_list("start", flat=True).distinct())
 
 
 def by_token(turn: Turn, token: str) -> Offer | None:
@@ -79,14 +82,10 @@ class Picked:
 
 def pick_offer(turn: Turn, words: str, wish: Wish | None, *, moving: Appointment | None = None) -> Picked:
     """What the words pick. "Der zweite" and "14 Uhr" mean the last round; a full date and time any round."""
-    rows = list(
-        Offer.objects.filter(call_id=turn.call.pk, moving=moving, read_back=False).order_by(
-            "round", "position"
-        )
-    )
-    if not rows:
+    offered = Offer.objects.filter(call_id=turn.call.pk, moving=moving, read_back=False)
+    newest = _last_of(offered)
+    if not newest:
         return Picked()
-    newest = [offer for offer in rows if offer.round == rows[-1].round]
     said = _pick(turn, words, newest) if words else None
     if said is not None:
         if said.kind == "more":
@@ -97,11 +96,20 @@ def pick_offer(turn: Turn, words: str, wish: Wish | None, *, moving: Appointment
     if words and relative_shift(words, base=newest[0].start, language=turn.language) is not None:
         return Picked()  # "yes, but an hour later" consents to nothing, whatever it lands on
     if wish is not None and wish.is_exact and not wish.ambiguous:
-        for offer in reversed(rows):
-            local = offer.start.astimezone(turn.now.tzinfo)
-            if (local.date(), local.time()) == (wish.date_from, wish.time_from):
-                return Picked((offer,))
+        named = offered.filter(start__in=_instants(turn, wish)).order_by("-round", "-position").first()
+        if named is not None:
+            return Picked((named,))
     return Picked()
+
+
+def _instants(turn: Turn, wish: Wish) -> list[datetime]:
+    """When an exact wish begins: two instants where the clock is set back, none where it skips the time."""
+    if wish.date_from is None or wish.time_from is None:
+        return []
+    wall = datetime.combine(wish.date_from, wish.time_from)
+    zone = turn.now.tzinfo
+    instants = {wall.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1)}
+    return [one for one in instants if one.astimezone(zone).replace(tzinfo=None) == wall]
 
 
 def _fitting(turn: Turn, offers: Sequence[Offer], wish: Wish | None) -> list[Offer]:
@@ -133,9 +141,10 @@ def _pick(turn: Turn, words: str, offers: Sequence[Offer]) -> Pick:
 
 def newest_round(turn: Turn) -> list[Offer]:
     """The offers that were spoken last."""
-    last = (
-        Offer.objects.filter(call_id=turn.call.pk).order_by("-round").values_list("round", flat=True).first()
-    )
-    if last is None:
-        return []
-    return list(Offer.objects.filter(call_id=turn.call.pk, round=last).order_by("position"))
+    return _last_of(Offer.objects.filter(call_id=turn.call.pk))
+
+
+def _last_of(offers: QuerySet[Offer]) -> list[Offer]:
+    """The last round of these offers, in the order they were spoken; no other round is read."""
+    last = offers.order_by("-round").values("round")[:1]
+    return list(offers.filter(round=last).order_by("position"))
