@@ -80,31 +80,33 @@ def exchange(*, deadline: float, max_bytes: int, connect_timeout: float) -> Iter
         _current.exchange = before
 
 
+@contextmanager
+def _within_deadline(sock: socket.socket, *, sends: bool = False) -> Iterator[Exchange | None]:
+    """One operation of a socket; None outside of an exchange, where nothing binds it."""
+    current = _current.exchange
+    if current is None:
+        yield None
+        return
+    sock.settimeout(current.time_left())
+    current.sent = current.sent or sends
+    try:
+        yield current
+    except TimeoutError:
+        current.expired = True
+        raise
+
+
 class DeadlineSocket(socket.socket):
     """A plain socket that obeys the thread's current exchange."""
 
     def recv_into(self, buffer: WriteableBuffer, nbytes: int = 0, flags: int = 0) -> int:
-        current = _current.exchange
-        if current is None:
-            return super().recv_into(buffer, nbytes, flags)
-        self.settimeout(current.time_left())
-        try:
-            return current.count(super().recv_into(buffer, nbytes, flags))
-        except TimeoutError:
-            current.expired = True
-            raise
+        with _within_deadline(self) as current:
+            received = super().recv_into(buffer, nbytes, flags)
+            return received if current is None else current.count(received)
 
     def sendall(self, data: ReadableBuffer, flags: int = 0) -> None:
-        current = _current.exchange
-        if current is None:
-            return super().sendall(data, flags)
-        self.settimeout(current.time_left())
-        current.sent = True
-        try:
-            return super().sendall(data, flags)
-        except TimeoutError:
-            current.expired = True
-            raise
+        with _within_deadline(self, sends=True):
+            super().sendall(data, flags)
 
 
 class DeadlineTLSSocket(ssl.SSLSocket):
@@ -117,27 +119,13 @@ class DeadlineTLSSocket(ssl.SSLSocket):
         super().do_handshake(block)
 
     def recv_into(self, buffer: WriteableBuffer, nbytes: int | None = None, flags: int = 0) -> int:
-        current = _current.exchange
-        if current is None:
-            return super().recv_into(buffer, nbytes, flags)
-        self.settimeout(current.time_left())
-        try:
-            return current.count(super().recv_into(buffer, nbytes, flags))
-        except TimeoutError:
-            current.expired = True
-            raise
+        with _within_deadline(self) as current:
+            received = super().recv_into(buffer, nbytes, flags)
+            return received if current is None else current.count(received)
 
     def send(self, data: ReadableBuffer, flags: int = 0) -> int:
-        current = _current.exchange
-        if current is None:
+        with _within_deadline(self, sends=True):
             return super().send(data, flags)
-        self.settimeout(current.time_left())
-        current.sent = True
-        try:
-            return super().send(data, flags)
-        except TimeoutError:
-            current.expired = True
-            raise
 
 
 def _connect(connection: HTTPConnection) -> socket.socket:
