@@ -17,7 +17,6 @@ from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from apps.calls import dispatch, events, inbound
 from apps.calls.models import TelephonyAccount
@@ -28,6 +27,7 @@ from apps.calls.schemas import EnvelopeSchema, FunctionRequestSchema, InboundAns
 from apps.core import counts
 from apps.core.deadline import Deadline, in_force
 from apps.core.errors import sqlstate
+from apps.core.machine_view import MachineView
 from apps.core.refusals import REFUSED_WEBHOOK, Refusal, RefusalSchema
 
 log = structlog.get_logger(__name__)
@@ -97,7 +97,7 @@ def receive(request: Request, account_slug: str) -> Received:
     return Received(account, provider, parse_object(raw), signature)
 
 
-class FunctionsView(APIView):
+class FunctionsView(MachineView):
     """One in-call function; every business outcome is a 200 with the envelope."""
 
     @extend_schema(
@@ -125,7 +125,7 @@ class FunctionsView(APIView):
         return Response(received.provider.render_answers(answers))
 
 
-class EventsView(APIView):
+class EventsView(MachineView):
     """Lifecycle events; stored before they are acknowledged."""
 
     @extend_schema(
@@ -144,7 +144,7 @@ class EventsView(APIView):
         return Response(status=204)
 
 
-class InboundView(APIView):
+class InboundView(MachineView):
     """What the agent should know before it speaks; whatever goes wrong inside, the call goes on."""
 
     @extend_schema(

@@ -25,13 +25,12 @@ from drf_spectacular.utils import extend_schema
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
-from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from apps.calls.conversation.functions import BY_NAME
 from apps.calls.models import Call, CallbackRequest, FunctionCall
 from apps.core import background, caching, runtime
+from apps.core.machine_view import MachineView
 from apps.core.refusals import Refusal, RefusalSchema
 from apps.operations.monitoring import Period
 from apps.scheduling.models import BookingAttempt, CalendarAccount, CalendarSweep
@@ -245,20 +244,8 @@ def _histogram(latency: dict[str, Latency]) -> Metric:
 # --- The address --------------------------------------------------------------------------------
 
 
-class AnyAnswer(BaseContentNegotiation):
-    """A scraper names formats that the framework has no renderer for; refusals are JSON all the same."""
-
-    def select_parser(self, request: Request, parsers: Any) -> Any:
-        return parsers[0] if parsers else None
-
-    def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:
-        return renderers[0], renderers[0].media_type
-
-
-class MetricsView(APIView):
+class MetricsView(MachineView):
     """Prometheus' text format, for whoever has the token; without a token closed, unless in DEBUG."""
-
-    content_negotiation_class = AnyAnswer
 
     @extend_schema(
         responses={

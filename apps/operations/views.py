@@ -8,13 +8,13 @@ from django.db.migrations.executor import MigrationExecutor
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from apps.core import caching, runtime
 from apps.core.breaker import troubled
+from apps.core.machine_view import MachineView
 
 
-class LiveView(APIView):
+class LiveView(MachineView):
     """The process answers. No I/O."""
 
     @extend_schema(responses={200: dict})
@@ -40,7 +40,7 @@ def _cache() -> str:
         return "down"
 
 
-class ReadyView(APIView):
+class ReadyView(MachineView):
     """A check per dependency. Only the database and its migrations are needed; the rest is reported."""
 
     @extend_schema(responses={200: dict, 503: dict})

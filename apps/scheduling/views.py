@@ -14,8 +14,8 @@ from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
+from apps.core.machine_view import MachineView
 from apps.core.refusals import REFUSED_WEBHOOK, Refusal, RefusalSchema
 from apps.scheduling import following
 from apps.scheduling.models import CalendarAccount
@@ -23,7 +23,7 @@ from apps.tenants.models import Company
 from apps.tenants.scoping import all_companies, company_scope
 
 
-class CalcomWebhookView(APIView):
+class CalcomWebhookView(MachineView):
     """Signed over the raw bytes with the company's own secret; acknowledged once it is recorded."""
 
     @extend_schema(request=dict, responses={204: None, **REFUSED_WEBHOOK, 503: RefusalSchema})

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from django.db import connections
+from django.test import Client
 from django.utils import timezone
 
 from apps.calls.models import Call, CallEvent, FunctionCall, Offer
@@ -50,6 +51,15 @@ def test_a_request_that_nobody_we_know_signed_now_is_refused_and_leaves_nothing(
 def test_a_broken_signature_is_refused(phone: Phone, header: str) -> None:
     assert phone.post("functions", phone.body("list_services", {}), header=header).status_code == 401
     assert rows() == 0
+
+
+@pytest.mark.parametrize("accepted", ["text/html", "application/xml;q=0.9", "nonsense"])
+def test_a_call_does_not_fail_because_of_the_formats_that_its_provider_names(
+    phone: Phone, accepted: str
+) -> None:
+    phone.client = Client(headers={"accept": accepted})
+    assert phone.function("list_services")["status"] == "services"
+    phone.event("call_ended")
 
 
 def test_exactly_five_minutes_still_count(phone: Phone) -> None:

@@ -1,0 +1,23 @@
+"""Addresses for machines: each answers in its one format, whatever formats the other side names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+
+class _OneFormat(BaseContentNegotiation):
+    def select_parser(self, request: Request, parsers: Any) -> Any:
+        return parsers[0] if parsers else None
+
+    def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:
+        return renderers[0], renderers[0].media_type
+
+
+class MachineView(APIView):
+    """A view whose ``Accept`` header decides nothing: a call must not fail because of one."""
+
+    content_negotiation_class = _OneFormat
