@@ -7,6 +7,7 @@ has a name is planned once a connection.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -91,6 +92,9 @@ def _execute(connection: BaseDatabaseWrapper, statement: Statement) -> list[Row]
 
 # --- Plans that a connection keeps --------------------------------------------------------------
 
+# A plan that was made for a small table reads all of it, however large it has become since. PostgreSQL
+# notices when the table is analyzed, which autovacuum does within a minute or so, unless it is switched off.
+PLAN_SECONDS = 300.0
 # A migration that changes a table's columns makes the plans of open connections useless.
 NO_SUCH_PLAN, PLAN_OUTLIVED, HAS_THAT_PLAN = "26000", "0A000", "42P05"
 
@@ -102,14 +106,13 @@ def _with_plans(connection: BaseDatabaseWrapper, statements: Sequence[Statement]
     migration has changed a table – costs the attempt and ends the keeping of plans on this connection.
     Inside a transaction that would end the transaction too, so nothing is executed by name there.
     """
-    kept: set[str] | None = getattr(connection, "kept_plans", None)
+    kept: dict[str, float] | None = getattr(connection, "kept_plans", None)
     if kept is None or connection.in_atomic_block or not any(one.named for one in statements):
         return _in_one_message(connection, statements)
-    for one in statements:
-        if one.named is not None and one.named.name not in kept:
-            _prepare(connection, one.named)
-            kept.add(one.named.name)
     try:
+        for one in statements:
+            if one.named is not None:
+                _have_plan(connection, one.named, kept)
         return _in_one_message(connection, [_by_name(one) for one in statements])
     except DatabaseError as error:
         if sqlstate(error) not in (NO_SUCH_PLAN, PLAN_OUTLIVED):
@@ -118,13 +121,19 @@ def _with_plans(connection: BaseDatabaseWrapper, statements: Sequence[Statement]
         return _in_one_message(connection, statements)
 
 
-def _prepare(connection: BaseDatabaseWrapper, named: Named) -> None:
+def _have_plan(connection: BaseDatabaseWrapper, named: Named, kept: dict[str, float]) -> None:
+    now = time.monotonic()
+    made = kept.get(named.name)
+    if made is not None and now - made < PLAN_SECONDS:
+        return
+    anew = f"DEALLOCATE {named.name}; " if made is not None else ""
     try:
         with connection.cursor() as cursor:
-            cursor.execute(named.preparation)
+            cursor.execute(anew + named.preparation)
     except DatabaseError as error:
         if sqlstate(error) != HAS_THAT_PLAN:
             raise
+    kept[named.name] = now
 
 
 def _by_name(one: Statement) -> Statement:

@@ -59,8 +59,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
         if self.settings_dict.get("OPTIONS", {}).get("server_side_binding"):
             raise ImproperlyConfigured("server_side_binding sends no two statements in one message")
         self._announced = NOTHING
-        self.kept_plans: set[str] | None = None
-        """Names of the queries whose plans it keeps (``apps.core.statements``); None: it keeps none."""
+        self.kept_plans: dict[str, float] | None = None
+        """Since when it keeps the plans of which queries (``apps.core.statements``); None: it keeps none."""
         self.execute_wrappers.append(self._watched)
 
     def _watched(self, execute: Execute, sql: Any, params: Any, many: bool, around: dict[str, Any]) -> Any:
@@ -112,7 +112,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def connect(self) -> None:
         self._announced = NOTHING
-        self.kept_plans = set()
+        self.kept_plans = {}
         super().connect()
 
     def _commit(self) -> None:

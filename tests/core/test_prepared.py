@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from apps.calls.models import Call, TelephonyAccount
 from apps.core.prepared import Prepared, PreparedSql, change, columns, insertion, instance, send
+from apps.core.statements import PLAN_SECONDS
 from apps.scheduling.models import CalendarAccount, Hold
 from apps.tenants.scoping import company_scope
 from tests.factories import API_KEY, SIGNING_KEY, Business, make_call
@@ -208,11 +209,11 @@ def test_on_postgresql_they_are_one_message() -> None:
 
 
 @pytest.fixture
-def kept() -> Iterator[set[str]]:
+def kept() -> Iterator[dict[str, float]]:
     """The names of what this connection has planned: a connection of its own, which has planned nothing."""
     connection.close()
     connection.ensure_connection()
-    names: set[str] = connection.kept_plans  # type: ignore[attr-defined]
+    names: dict[str, float] = connection.kept_plans  # type: ignore[attr-defined]
     yield names
     connection.close()
 
@@ -232,26 +233,54 @@ class TestByName:
             new_hold(company, owner="it's 100%; \x01", seat=1).save()
         return company
 
-    def test_a_query_is_planned_once_and_finds_the_same(self, held: Business, kept: set[str]) -> None:
+    def test_a_query_is_planned_once_and_finds_the_same(self, held: Business, kept: dict[str, float]) -> None:
         with company_scope(held.company.pk):
             for owner in ("a", "it's 100%; \x01", "nobody"):
                 found = [instance(Hold, row) for row in holds_by_name(held, owner=owner)]
                 assert found == list(Hold.objects.filter(owner=owner))
         assert len(kept) == 1
 
-    def test_a_transaction_executes_it_in_full(self, held: Business, kept: set[str]) -> None:
+    def test_a_transaction_executes_it_in_full(self, held: Business, kept: dict[str, float]) -> None:
         with company_scope(held.company.pk), transaction.atomic():
             assert len(holds_by_name(held)) == 1
-        assert kept == set()
+        assert kept == {}
 
-    def test_without_a_scope_it_finds_nothing(self, held: Business, kept: set[str]) -> None:
+    def test_without_a_scope_it_finds_nothing(self, held: Business, kept: dict[str, float]) -> None:
         with company_scope(held.company.pk):
             assert len(holds_by_name(held)) == 1
         with company_scope(held.company.pk + 1):
             assert holds_by_name(held) == []
         assert holds_by_name(held) == []
 
-    def test_a_plan_that_is_gone_is_done_without(self, held: Business, kept: set[str]) -> None:
+    def test_a_plan_that_has_become_old_is_made_anew(self, held: Business, kept: dict[str, float]) -> None:
+        """Made for a small table, it would read all of what has become a large one."""
+
+        def planned_at() -> Any:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT prepare_time FROM pg_prepared_statements")
+                return cursor.fetchall()
+
+        with company_scope(held.company.pk):
+            assert len(holds_by_name(held)) == 1
+            before = planned_at()
+            assert len(holds_by_name(held)) == 1
+            assert planned_at() == before
+            (name,) = kept
+            kept[name] -= PLAN_SECONDS
+            assert len(holds_by_name(held)) == 1
+            assert len(planned_at()) == 1
+            assert planned_at() > before
+
+    def test_rows_are_inserted_by_name(self, company: Business, kept: dict[str, float]) -> None:
+        with company_scope(company.company.pk):
+            for seat, owner in enumerate(("a", "it's 100%; \x01")):
+                send(insertion([new_hold(company, owner=owner, seat=seat)]))
+            assert [hold.owner for hold in Hold.objects.order_by("seat")] == ["a", "it's 100%; \x01"]
+            assert len(kept) == 1
+            with pytest.raises(IntegrityError):
+                send(insertion([new_hold(company, owner="b", seat=1)]))
+
+    def test_a_plan_that_is_gone_is_done_without(self, held: Business, kept: dict[str, float]) -> None:
         """As behind a pooler, which has given the session to somebody else."""
         with company_scope(held.company.pk):
             assert len(holds_by_name(held)) == 1
@@ -261,14 +290,14 @@ class TestByName:
             assert connection.kept_plans is None  # type: ignore[attr-defined]
             assert len(holds_by_name(held)) == 1
 
-    def test_a_plan_that_somebody_else_left_is_used(self, held: Business, kept: set[str]) -> None:
+    def test_a_plan_that_somebody_else_left_is_used(self, held: Business, kept: dict[str, float]) -> None:
         with company_scope(held.company.pk):
             assert len(holds_by_name(held)) == 1
             kept.clear()
             assert len(holds_by_name(held)) == 1
         assert len(kept) == 1
 
-    def test_a_plan_that_a_migration_has_outlived_is_not_kept(self, kept: set[str]) -> None:
+    def test_a_plan_that_a_migration_has_outlived_is_not_kept(self, kept: dict[str, float]) -> None:
         query = PreparedSql("SELECT * FROM pg_temp.notes WHERE id = %(id)s", id=int)
         with connection.cursor() as cursor:
             cursor.execute("CREATE TEMPORARY TABLE notes (id bigint)")
