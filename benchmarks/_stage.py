@@ -17,7 +17,7 @@ import socket
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -25,6 +25,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
+from benchmarks._upkeep import upkeep
 from tools.processes import Processes
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -100,7 +101,8 @@ def database() -> Iterator[None]:
         call_command("migrate", verbosity=0)
         if name:
             os.environ["DATABASE_URL"] = _application_url(name)
-        yield
+        with upkeep(OWNER_URL) if name else nullcontext():
+            yield
     finally:
         from django.db import connections
 
@@ -377,6 +379,10 @@ def _until(processes: Processes, port: int, path: str) -> None:
             time.sleep(0.1)
 
 
+# As in the Procfile: large bodies are given back to the system, not kept in pieces.
+MEMORY = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_ARENA_MAX": "2"}
+
+
 def granian(port: int, *, workers: int, threads: int = 32) -> tuple[str, ...]:
     """The Procfile's web server."""
     return (
@@ -408,7 +414,7 @@ def stage(
         processes.start("sandbox", (*manage, "--port", str(sandbox_port)))
         for web, port in enumerate(web_ports):
             command = granian(port, workers=workers, threads=threads)
-            processes.start(f"web-{web}", command, environment={"WEB_THREADS": str(threads)})
+            processes.start(f"web-{web}", command, environment={"WEB_THREADS": str(threads), **MEMORY})
         sandbox = Sandbox(sandbox_port)
         business = make_business(
             name,

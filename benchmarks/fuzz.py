@@ -1,9 +1,9 @@
 """A hundred thousand requests that make no sense, against the production web server.
 
 ``python -m benchmarks fuzz [--requests N] [--seed N]`` sends real requests changed at random
-(``benchmarks._mutations``) over several connections. It fails on any 5xx, on any answer that takes longer
-than a caller waits, on anything that broke inside, and when a web process's memory after 20,000 functions is
-more than 1.1 times that after 2,000.
+(``benchmarks._mutations``) over several connections to two web servers of one process each. It fails on any
+5xx, on any answer that takes longer than a caller waits, on anything that broke inside, and when the memory
+of either process after its 20,000th function is more than 1.1 times that after its 2,000th.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import hashlib
 import hmac
 import http.client
 import json
+import os
 import sys
 import threading
 import time
@@ -24,44 +25,75 @@ from benchmarks import _stage
 from benchmarks._mutations import Mutant, Mutations, headers
 from benchmarks._table import Row, finish
 
+# Each server has one process: several behind one port would share the connections as chance has it.
+SERVERS = 2
 CONNECTIONS = 6
 LONGEST_SECONDS = 6.0
-WORKERS = 2
-# Functions that both web processes together have answered: 2,000 and 20,000 each.
-EARLY, LATE = 2_000 * WORKERS, 20_000 * WORKERS
+EARLY, LATE = 2_000, 20_000
 MOST_GROWTH = 1.1
+STEP = 10_000
 CALENDAR_SECRET = "webhook-secret-of-the-benchmarks"  # made for this run
 
 
 @dataclass
-class Tally:
-    """What came back; memory in KiB by the number of functions answered."""
+class Server:
+    """One web process: how many functions it has answered, and its memory in KiB after some of them."""
 
+    pid: int
+    functions: int = 0
+    memory: dict[int, int] = field(default_factory=dict)
+
+    def answered(self) -> None:
+        self.functions += 1
+        if self.functions in (EARLY, LATE):
+            self.memory[self.functions] = resident(self.pid)
+
+    @property
+    def growth(self) -> float | None:
+        """None: it has not answered enough to say."""
+        return self.memory[LATE] / self.memory[EARLY] if LATE in self.memory else None
+
+
+@dataclass
+class Tally:
+    """What came back. ``rates``: requests a second, of every ten thousand."""
+
+    servers: list[Server]
     lock: threading.Lock = field(default_factory=threading.Lock)
     statuses: Counter[int] = field(default_factory=Counter)
-    functions: int = 0
     slowest: float = 0.0
-    memory: dict[int, dict[int, int]] = field(default_factory=dict)
     broken: list[str] = field(default_factory=list)
     logged: list[str] = field(default_factory=list)
+    rates: list[float] = field(default_factory=list)
+    began: float = field(default_factory=time.monotonic)
+
+    @property
+    def functions(self) -> int:
+        return sum(server.functions for server in self.servers)
 
 
-def workers(server: int) -> list[int]:
-    """The web processes that this server has started."""
-    children = Path(f"/proc/{server}/task/{server}/children").read_text(encoding="ascii")
-    return [int(pid) for pid in children.split()]
-
-
-def memory(pids: list[int]) -> dict[int, int]:
-    """Resident memory of each process, in KiB."""
-    return {pid: resident(pid) for pid in pids}
+def children(pid: int) -> list[int]:
+    """The processes that this one has started."""
+    listed = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii")
+    return [int(child) for child in listed.split()]
 
 
 def resident(pid: int) -> int:
+    """Resident memory of a process, in KiB."""
     for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines():
         if line.startswith("VmRSS:"):
             return int(line.split()[1])
     return 0
+
+
+def web_process(port: int) -> int:
+    """The process that answers at this port, of a server that this process has started."""
+    for server in children(os.getpid()):
+        words = Path(f"/proc/{server}/cmdline").read_bytes().split(b"\0")
+        if b"granian" in words and str(port).encode() in words:
+            (worker,) = children(server)
+            return worker
+    raise RuntimeError(f"no web server of this process listens on port {port}")
 
 
 def address(mutant: Mutant, stage: _stage.Stage) -> str:
@@ -79,9 +111,9 @@ def signed(mutant: Mutant) -> dict[str, str]:
     return {"Content-Type": "application/json", "X-Cal-Signature-256": digest}
 
 
-def send(stage: _stage.Stage, tally: Tally, mutations: Mutations, requests: int, pids: list[int]) -> None:
+def send(stage: _stage.Stage, web: int, tally: Tally, mutations: Mutations, requests: int) -> None:
     """One connection's share."""
-    connection = stage.connect()
+    connection = stage.connect(web)
     for _ in range(requests):
         mutant = mutations.next()
         began = time.monotonic()
@@ -91,53 +123,57 @@ def send(stage: _stage.Stage, tally: Tally, mutations: Mutations, requests: int,
             )
         except (OSError, http.client.HTTPException) as error:
             connection.close()
-            connection = stage.connect()
+            connection = stage.connect(web)
             status, content, seconds = 0, type(error).__name__.encode(), time.monotonic() - began
-        note(tally, mutant, status, content, seconds, pids)
+        with tally.lock:
+            note(tally, tally.servers[web], mutant, status, content, seconds)
     connection.close()
 
 
-def note(tally: Tally, mutant: Mutant, status: int, content: bytes, seconds: float, pids: list[int]) -> None:
-    with tally.lock:
-        tally.statuses[status] += 1
-        tally.slowest = max(tally.slowest, seconds)
-        if status == 0 or status >= 500 or seconds > LONGEST_SECONDS:
-            tally.broken.append(f"{status} after {seconds:.1f} s: {mutant.endpoint} {mutant.raw[:300]!r}")
-        if mutant.endpoint == "functions" and status == 200:
-            tally.functions += 1
-            if b"Das System ist gerade nicht erreichbar" in content:
-                tally.broken.append(f"broke inside: {mutant.raw[:300]!r}")
-            if tally.functions in (EARLY, LATE):
-                tally.memory[tally.functions] = memory(pids)
+def note(tally: Tally, server: Server, mutant: Mutant, status: int, content: bytes, seconds: float) -> None:
+    tally.statuses[status] += 1
+    tally.slowest = max(tally.slowest, seconds)
+    if status == 0 or status >= 500 or seconds > LONGEST_SECONDS:
+        tally.broken.append(f"{status} after {seconds:.1f} s: {mutant.endpoint} {mutant.raw[:300]!r}")
+    if mutant.endpoint == "functions" and status == 200:
+        server.answered()
+        if b"Das System ist gerade nicht erreichbar" in content:
+            tally.broken.append(f"broke inside: {mutant.raw[:300]!r}")
+    total = tally.statuses.total()
+    if total % STEP == 0:
+        now = time.monotonic()
+        tally.rates.append(STEP / (now - tally.began))
+        tally.began = now
+        print(f"{total:>7} requests, {tally.functions} functions, {tally.rates[-1]:.0f}/s", flush=True)
 
 
 def run(requests: int, seed: int) -> tuple[Tally, float]:
     """All of them; returns what came back and how long it took."""
-    tally = Tally()
-    with _stage.database(), _stage.stage(workers=WORKERS) as stage:
+    with _stage.database(), _stage.stage(servers=SERVERS, workers=1) as stage:
         _give_secret()
-        pids = [pid for server in servers() for pid in workers(server)]
-        began = time.monotonic()
+        tally = Tally([Server(web_process(port)) for port in stage.web_ports])
         threads = [
             threading.Thread(
                 target=send,
                 args=(
                     stage,
+                    number % SERVERS,
                     tally,
-                    Mutations(seed=seed + offset, number=stage.number),
-                    requests // CONNECTIONS,
-                    pids,
+                    Mutations(seed=seed + number, number=stage.number),
+                    requests // CONNECTIONS + (number < requests % CONNECTIONS),
                 ),
             )
-            for offset in range(CONNECTIONS)
+            for number in range(CONNECTIONS)
         ]
+        began = time.monotonic()
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-            print(f"{tally.statuses.total():>7} requests, {tally.functions} functions", flush=True)
-        tally.logged = errors_logged(_stage.FOLDER / "log" / "web-0.log")
-        return tally, time.monotonic() - began
+        seconds = time.monotonic() - began
+        for web in range(SERVERS):
+            tally.logged += errors_logged(_stage.FOLDER / "log" / f"web-{web}.log")
+        return tally, seconds
 
 
 def errors_logged(log: Path) -> list[str]:
@@ -156,13 +192,13 @@ def _give_secret() -> None:
         account.save()
 
 
-def servers() -> list[int]:
-    """The web servers that this process has started."""
-    found = []
-    for pid in workers(_stage.os.getpid()):
-        if b"granian" in Path(f"/proc/{pid}/cmdline").read_bytes():
-            found.append(pid)
-    return found
+def memory(number: int, server: Server) -> Row:
+    what, target = f"memory of process {number}, 20,000 functions to 2,000", f"≤ {MOST_GROWTH}"
+    if server.growth is None:
+        return Row(what, f"only {server.functions} functions", target=target, ok=False)
+    after, before = server.memory[LATE] / 1024, server.memory[EARLY] / 1024
+    ok = server.growth <= MOST_GROWTH
+    return Row(what, f"{after:.0f} MiB", f"{before:.0f} MiB", server.growth, target, ok)
 
 
 def main(arguments: list[str]) -> None:
@@ -181,16 +217,13 @@ def main(arguments: list[str]) -> None:
             "5xx, no answer, too late, broke inside", str(len(tally.broken)), target="0", ok=not tally.broken
         ),
         Row("slowest answer", f"{tally.slowest:.2f} s", target=f"≤ {LONGEST_SECONDS} s"),
+        *(memory(number, server) for number, server in enumerate(tally.servers, start=1)),
     ]
-    early, late = tally.memory.get(EARLY), tally.memory.get(LATE)
-    what, target = "memory, 20,000 functions to 2,000", f"≤ {MOST_GROWTH}"
-    if early and late:
-        growth = max(late[pid] / early[pid] for pid in early)
-        after = f"{max(late.values()) // 1024} MiB"
-        before = f"{max(early.values()) // 1024} MiB"
-        rows.append(Row(what, after, before, growth, target, growth <= MOST_GROWTH))
-    else:
-        rows.append(Row(what, f"only {tally.functions} functions", target=target, ok=False))
+    if len(tally.rates) > 1:
+        first, last = tally.rates[0], tally.rates[-1]
+        rows.insert(
+            1, Row("the last ten thousand to the first", f"{last:.0f}/s", f"{first:.0f}/s", last / first)
+        )
     finish(rows)
 
 
