@@ -66,7 +66,7 @@ NO_CALENDAR = frozenset(
 
 # What follows from an outcome waits so long: two busy threads of one process slow each other, and one of
 # them is about to answer somebody on the telephone.
-ANSWER_FIRST_SECONDS = 0.05
+ANSWER_FIRST_SECONDS = 0.015
 
 
 class _Handover:
