@@ -17,7 +17,7 @@ from benchmarks._chaos_world import BERLIN, Practice, Want, today, wanted
 CALLS_AGAIN = 0.3
 PROGRESS_SECONDS = 30.0
 # How many at once, and how many such crowds.
-CROWDS = ((2, 60), (5, 40), (10, 25), (20, 16), (50, 10))
+CROWDS = ((2, 120), (5, 80), (10, 40), (20, 16), (50, 10))
 FIRST_DAY, FIRST_NUMBER = 20, 500_000
 
 
