@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import psycopg
 
@@ -19,20 +19,22 @@ EVERY_SECONDS = 60.0  # as often as autovacuum looks
 def upkeep(url: str) -> Iterator[None]:
     """Keep this PostgreSQL database vacuumed and analyzed meanwhile, unless the server does it itself."""
     with psycopg.connect(url, autocommit=True) as connection:
-        row = connection.execute("SELECT current_setting('autovacuum')").fetchone()
-        if row == ("on",):
-            yield
-            return
-        over = threading.Event()
-        thread = threading.Thread(target=_tend, args=(connection, over), name="upkeep")
-        thread.start()
-        try:
-            yield
-        finally:
-            over.set()
-            thread.join()
+        by_itself = connection.execute("SELECT current_setting('autovacuum')").fetchone() == ("on",)
+    if by_itself:
+        yield
+        return
+    over = threading.Event()
+    thread = threading.Thread(target=_tend, args=(url, over), name="upkeep")
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
-def _tend(connection: psycopg.Connection[tuple[object, ...]], over: threading.Event) -> None:
+def _tend(url: str, over: threading.Event) -> None:
     while not over.wait(EVERY_SECONDS):
-        connection.execute("VACUUM (ANALYZE)")
+        # A benchmark may cut every connection.
+        with suppress(psycopg.OperationalError), psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("VACUUM (ANALYZE)")
