@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from django.db.models import Exists, OuterRef, QuerySet
@@ -53,9 +54,15 @@ def resolve(account: TelephonyAccount, line: Line) -> Destination | None:
     if line.is_web_call:
         found = _web_calls_destination(account)
         return found if found is not None and _serves(account, found.company_id) else None
-    number = caller_number(line.dialled)
+    number = _dialled(line.dialled[:LONGEST_NUMBER])
     row = _number.first(number=number, account=account.pk) if number is not None else None
     return None if row is None else Destination(company_id=row[0], branch_id=row[1])
+
+
+# With everything that people write between the digits.
+LONGEST_NUMBER = 60
+# Businesses' own numbers, not callers'; the same few again and again.
+_dialled = lru_cache(maxsize=4_096)(caller_number)
 
 
 def _build_number(*, number: str, account: int) -> QuerySet[PhoneNumber, Any]:

@@ -95,6 +95,8 @@ def _execute(connection: BaseDatabaseWrapper, statement: Statement) -> list[Row]
 # A plan that was made for a small table reads all of it, however large it has become since. PostgreSQL
 # notices when the table is analyzed, which autovacuum does within a minute or so, unless it is switched off.
 PLAN_SECONDS = 300.0
+# Else each connection plans each query five times more before it keeps the plan, and web threads are many.
+ONE_PLAN_FOR_ALL = "SET plan_cache_mode = force_generic_plan"
 # A migration that changes a table's columns makes the plans of open connections useless.
 NO_SUCH_PLAN, PLAN_OUTLIVED, HAS_THAT_PLAN = "26000", "0A000", "42P05"
 
@@ -129,7 +131,7 @@ def _have_plan(connection: BaseDatabaseWrapper, named: Named, kept: dict[str, fl
     anew = f"DEALLOCATE {named.name}; " if made is not None else ""
     try:
         with connection.cursor() as cursor:
-            cursor.execute(anew + named.preparation)
+            cursor.execute(f"{ONE_PLAN_FOR_ALL}; {anew}{named.preparation}")
     except DatabaseError as error:
         if sqlstate(error) != HAS_THAT_PLAN:
             raise
