@@ -110,14 +110,14 @@ class Storm:
 
 
 def cut_database() -> int:
-    """End every other connection to the chaos's own database; how many those were."""
+    """End every other connection of the application to the chaos's own database; how many those were."""
     import psycopg
 
     url = os.environ["DATABASE_URL"].replace("postgres://", "postgresql://", 1)
     with psycopg.connect(url, autocommit=True) as connection:
         ended = connection.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            " WHERE datname = current_database() AND usename = current_user AND pid <> pg_backend_pid()"
         ).fetchall()
     return len(ended)
 
