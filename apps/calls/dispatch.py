@@ -217,11 +217,19 @@ def _run(turn: Turn, asked: _Asked, row: FunctionCall) -> Json:
         counts.note("functions_not_logged")
         log.error("function_not_logged", error=type(error).__name__)
         return envelope
-    if reply.status == "pending":
-        settlement.after_pending(turn.call)
-    elif reply.status in ASKED_AGAIN and reply.appointment is not None:
-        settlement.heard(turn.call, reference=reply.appointment["reference"])
+    _follow_up(turn.call, reply)
     return envelope
+
+
+def _follow_up(call: Call, reply: Reply) -> None:
+    """What the answer means for the wishes before it. Whatever becomes of that, it is the answer."""
+    try:
+        if reply.status == "pending":
+            settlement.after_pending(call)
+        elif reply.status in ASKED_AGAIN and reply.appointment is not None:
+            settlement.heard(call, reference=reply.appointment["reference"])
+    except DATABASE_GONE as error:
+        log.warning("answer_not_followed_up", error=type(error).__name__)
 
 
 def _written(row: FunctionCall) -> Statement:

@@ -80,8 +80,12 @@ def _end(row: FunctionCall) -> bool:
 def _open_what_was_never_asked(row: FunctionCall, call: Call) -> None:
     """The caller was told that it is being checked, and the calendar was never asked for anything."""
     asked = BookingAttempt.objects.filter(owner=call.owner_key)
-    if asked.filter(Q(settled_at__isnull=True) | Q(settled_at__gte=row.started_at)).exists():
+    ended = row.started_at + timedelta(seconds=settings.CALL_BUDGET_SECONDS)
+    meanwhile = Q(settled_at__isnull=True) | Q(settled_at__gte=row.started_at)
+    if asked.filter(meanwhile, created_at__lte=ended).exists():
         return  # that attempt has an outcome of its own to be told
+    if asked.filter(state=BookingAttempt.State.CONFIRMED, created_at__gt=ended).exists():
+        return  # asked for again, and done
     kind = "lost_change" if row.name in CHANGES else "lost_booking"
     callbacks.open_callback(
         company_id=call.company_id,

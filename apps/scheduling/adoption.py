@@ -6,6 +6,7 @@ and an earlier link of a chain of reschedules that is told late is known by the 
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import structlog
@@ -22,6 +23,9 @@ from apps.services.models import BranchService
 from apps.tenants.models import Company
 
 log = structlog.get_logger(__name__)
+
+# Longer, and what the caller was told is no news any more.
+LATE = timedelta(days=1)
 
 Status = Appointment.Status
 Kind = BookingAttempt.Kind
@@ -196,11 +200,22 @@ def _belongs_to_a_chain(change: Change) -> bool:
 
 def _settle(row: Appointment, *, kind: BookingAttempt.Kind, **where: object) -> None:
     """Our own change whose answer never came is what has just arrived."""
-    attempts = BookingAttempt.objects.filter(
-        appointment_id=row.pk, kind=kind, state__in=BookingAttempt.UNSETTLED, **where
-    )
-    for attempt in attempts:
+    tried = BookingAttempt.objects.filter(appointment_id=row.pk, kind=kind, **where)
+    open_ones = list(tried.filter(state__in=BookingAttempt.UNSETTLED))
+    for attempt in open_ones:
         truth.settle(attempt)
+    if kind == Kind.RESCHEDULE and not open_ones:
+        _settle_late(tried)
+
+
+def _settle_late(tried: QuerySet[BookingAttempt]) -> None:
+    """A move whose caller was told that it failed has come true: the calendar did it and said no, or the
+    business has done it since."""
+    last = tried.order_by("-id").first()
+    lately = timezone.now() - LATE
+    if last is not None and last.state == State.REJECTED and last.created_at > lately and truth.settle(last):
+        log.warning("late_move", attempt=last.pk)
+        truth.late_booking.send(sender=BookingAttempt, attempt=last)
 
 
 def _settled_attempt(change: Change) -> bool:

@@ -15,11 +15,11 @@ from django.utils import timezone
 
 from apps.calls import replay, settlement, tasks
 from apps.calls.models import Call, CallbackRequest, FunctionCall
-from apps.scheduling import gateway
-from apps.scheduling.models import BookingAttempt
+from apps.scheduling import gateway, truth
+from apps.scheduling.models import Appointment, BookingAttempt
 from apps.tenants.scoping import all_companies, company_scope
 from booking_platform import settings as project
-from tests.factories import Business
+from tests.factories import Business, make_attempt
 from tests.phone import Phone
 from tests.scheduling.engine import at_once
 
@@ -135,6 +135,44 @@ def test_killed_before_anything_was_asked_of_the_calendar(
         CallbackRequest.objects.update(status="done")
     tasks.follow_up_company(practice.company.pk)
     assert callbacks(practice) == ([("lost_booking", "done")] if asked_again else [])
+
+
+@pytest.mark.parametrize("done", [True, False])
+def test_who_was_told_to_wait_for_what_was_never_asked_may_ask_again(
+    practice: Business, phone: Phone, clock: time_machine.Traveller, done: bool
+) -> None:
+    """Booked then, they know it. Refused then, somebody must say that the first wish is no longer checked."""
+    slot = offered(phone)
+    assert book(phone, slot) == "booked"
+    killed_while_it_ran(practice)
+    with company_scope(practice.company.pk):
+        BookingAttempt.objects.all().delete()
+        Appointment.objects.all().delete()
+    assert ask_again(phone, slot) == "pending"
+    clock.shift(10)
+    with company_scope(practice.company.pk):
+        start = timezone.now() + timedelta(days=1)
+        attempt = make_attempt(practice, start=start, owner=Call.objects.get().owner_key)
+        if not done:
+            truth.reject(attempt, code="unavailable_budget")
+        else:
+            BookingAttempt.objects.update(state="confirmed", settled_at=timezone.now())
+    clock.shift(LATER)
+    tasks.follow_up_company(practice.company.pk)
+    assert callbacks(practice) == ([] if done else [("lost_booking", "open")])
+
+
+def test_an_answer_that_was_given_is_the_answer_though_what_follows_fails(
+    practice: Business, phone: Phone, clock: time_machine.Traveller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert book(phone, offered(phone)) == "booked"
+    clock.shift(1)
+
+    def gone(*_: object, **__: object) -> None:
+        raise OperationalError("the connection is lost")
+
+    monkeypatch.setattr(settlement, "heard", gone)
+    assert phone.function("cancel_appointment", confirmed=True)["status"] == "cancelled"
 
 
 def test_a_refusal_that_its_caller_never_heard_is_told(

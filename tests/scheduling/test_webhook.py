@@ -600,6 +600,33 @@ def test_a_move_of_ours_that_a_webhook_tells_first_is_settled_by_it(
     assert attempts(practice)[1].state == State.CONFIRMED
 
 
+@pytest.mark.parametrize("hours_ago", [0, 30])
+def test_a_move_that_comes_true_after_its_caller_was_told_otherwise_is_told(
+    practice: Business, sandbox: SandboxServer, clock: time_machine.Traveller, hours_ago: int
+) -> None:
+    """The calendar has moved it and said that somebody was faster. A day later it is no news any more."""
+    appointment = booked(practice)
+    asked = make_attempt(
+        practice, start=LATER, key="move", kind=Kind.RESCHEDULE, appointment=appointment, state="submitting"
+    )
+    with company_scope(practice.company.pk):
+        truth.reject(asked, code="conflict")
+    clock.shift(timedelta(hours=hours_ago))
+    old = sandbox.calendar.bookings[appointment.calendar_uid]
+    new = changes.reschedule(sandbox.calendar, booking=old, start=int(LATER.timestamp()))
+    body = payloads.envelope(
+        "BOOKING_RESCHEDULED", payloads.rescheduled(old, new), now=sandbox.calendar.now()
+    )
+    for _ in range(2):
+        deliver(practice, body)
+    assert fresh(appointment).start == LATER
+    told = hours_ago == 0
+    assert attempts(practice)[1].state == (State.CONFIRMED if told else State.REJECTED)
+    with company_scope(practice.company.pk):
+        kinds = list(CallbackRequest.objects.values_list("kind", flat=True))
+    assert kinds == (["late_booking"] if told else [])
+
+
 def test_a_cancellation_of_ours_that_a_webhook_tells_first_is_settled_by_it(
     practice: Business, sandbox: SandboxServer
 ) -> None:
