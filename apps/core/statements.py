@@ -96,7 +96,8 @@ def _execute(connection: BaseDatabaseWrapper, statement: Statement) -> list[Row]
 # notices when the table is analyzed, which autovacuum does within a minute or so, unless it is switched off.
 PLAN_SECONDS = 300.0
 # Else each connection plans each query five times more before it keeps the plan, and web threads are many.
-ONE_PLAN_FOR_ALL = "SET plan_cache_mode = force_generic_plan"
+# As a SELECT, so that the message is announced, and limited, like others (``booking_platform.postgresql``).
+ONE_PLAN_FOR_ALL = "SELECT set_config('plan_cache_mode', 'force_generic_plan', false)"
 # A migration that changes a table's columns makes the plans of open connections useless.
 NO_SUCH_PLAN, PLAN_OUTLIVED, HAS_THAT_PLAN = "26000", "0A000", "42P05"
 
