@@ -47,13 +47,24 @@ class Channel(filesystem.Channel):
         raise Empty
 
     def get_table(self, exchange: str) -> list[Any]:
-        """Which queues an exchange has. Whoever makes the table empties it first: then it is read again."""
+        """Which queues an exchange has: a message for an exchange without any is dropped.
+
+        Whoever makes the table empties it first, and another thread of this process may have noted that it
+        binds its queue before the table says so: then it is read again.
+        """
         for _ in range(TABLE_TRIES):
             try:
-                return list(super().get_table(exchange))
+                table = list(super().get_table(exchange))
             except ValueError:
-                time.sleep(TABLE_PAUSE_SECONDS)
+                table = []
+            else:
+                if table or not self._is_bound(exchange):
+                    return table
+            time.sleep(TABLE_PAUSE_SECONDS)
         return list(super().get_table(exchange))
+
+    def _is_bound(self, exchange: str) -> bool:
+        return any(binding.exchange == exchange for binding in list(self.state.bindings))
 
 
 class Transport(filesystem.Transport):

@@ -90,12 +90,21 @@ def test_a_message_that_is_still_being_written_is_not_seen(
         queue.get(timeout=0.1)
 
 
-def test_a_table_that_is_being_made_is_read_again(broker: Callable[[], Connection], tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_table_that_is_being_made_is_read_again(
+    broker: Callable[[], Connection], tmp_path: Path, is_there: bool
+) -> None:
+    """Another thread has noted that it binds its queue, or has begun to write it."""
     with broker() as connection:
         channel = connection.channel()
         Queue("celery", exchange="celery", routing_key="celery", channel=channel).declare()
         table = tmp_path / "control" / "celery.exchange"
         whole = table.read_bytes()
-        table.write_bytes(b"")
+        table.write_bytes(b"") if is_there else table.unlink()
         threading.Timer(0.05, table.write_bytes, [whole]).start()
         assert [one.queue for one in channel.get_table("celery")] == ["celery"]
+
+
+def test_an_exchange_that_nobody_has_bound_has_no_queues(broker: Callable[[], Connection]) -> None:
+    with broker() as connection:
+        assert connection.channel().get_table("nobody") == []
