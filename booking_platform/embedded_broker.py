@@ -64,7 +64,7 @@ class Channel(filesystem.Channel):
         return list(super().get_table(exchange))
 
     def _is_bound(self, exchange: str) -> bool:
-        return any(binding.exchange == exchange for binding in list(self.state.bindings))
+        return any(binding.exchange == exchange for binding in list(self.state.bindings or ()))
 
 
 class Transport(filesystem.Transport):
