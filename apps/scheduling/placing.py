@@ -128,12 +128,6 @@ class Days:
         return placed
 
 
-def _clashes(start: datetime, rules: Rules) -> bool:
-    """Whether the caller has an appointment of their own at that time."""
-    end = start + rules.duration
-    return any(begin < end and start < ends for begin, ends in rules.busy)
-
-
 @lru_cache(maxsize=1024)
 def _midnight(day: int, zone: ZoneInfo) -> datetime:
     """When a day begins, as an instant."""
