@@ -1,7 +1,8 @@
 """What stands when a request arrives, read in one message to the database, in its company's scope.
 
-The call with its branch and company, whether the same request was here before, how often the call asked
-the same, which round of offers was the last; and what the company offers.
+Whether its number still leads to that company; the call with its branch and company, whether the same request
+was here before, how often the call asked the same, which round of offers was the last; and what the company
+offers.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ from django.db.models import Count, Max, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
 from apps.calls.models import Call, FunctionCall, Offer, TelephonyAccount
+from apps.calls.providers.base import Line
 from apps.calls.replay import Keys
-from apps.calls.resolution import Destination
-from apps.core.prepared import Prepared, Row, columns, instance, send
+from apps.calls.resolution import Destination, confirm, confirming
+from apps.core.prepared import Prepared, Row, ask, columns, instance
 from apps.scheduling.places import bookable
 from apps.tenants.models import Branch, Company
 from apps.tenants.scoping import company_scope
@@ -47,15 +49,16 @@ class Arrival:
         return self.branch.company
 
 
-def arrive(
-    account: TelephonyAccount, destination: Destination, *, call_id: str, keys: Keys
-) -> Arrival | None:
-    """The request's call and branch; None when the branch or its company is switched off."""
-    calls, places = send(
+def arrive(account: TelephonyAccount, line: Line, destination: Destination, *, keys: Keys) -> Arrival | None:
+    """The line's call and branch; None when the branch or its company is switched off.
+
+    Raises ``WayChanged`` when the line does not lead to the destination any more.
+    """
+    calls, places, *way = ask(
         _call.bound(
             company=destination.company_id,
             account=account.pk,
-            call_id=call_id,
+            call_id=line.call_id,
             signature=keys.signature,
             # Without a tool call only the equal signature counts; no digest is empty.
             tool=keys.tool or "",
@@ -63,7 +66,9 @@ def arrive(
             since=timezone.now() - timedelta(seconds=LOOP_SECONDS),
         ),
         bookable(destination.company_id),
+        *confirming(account, line),
     )
+    confirm(account, destination, way)
     found = _of_call(calls[0], places) if calls else None
     if found is not None and found.branch.pk == destination.branch_id:
         return found if found.branch.active and found.company.active else None

@@ -23,7 +23,7 @@ from apps.calls.conversation.wishing import keep_what_was_said
 from apps.calls.models import Call, FunctionCall, TelephonyAccount
 from apps.calls.opening_calls import ForeignCall, open_call
 from apps.calls.providers.base import ToolInvocation
-from apps.calls.resolution import resolve
+from apps.calls.resolution import WayChanged, confirm_account, remembered, resolve
 from apps.core import counts, runtime, tally
 from apps.core.deadline import Deadline
 from apps.core.errors import sqlstate
@@ -66,13 +66,16 @@ def unknown_number(account: TelephonyAccount) -> Json:
 def answer(
     account: TelephonyAccount, invocation: ToolInvocation, *, signature: str, deadline: Deadline
 ) -> Json:
-    """The envelope for one function of a verified request. Whatever goes wrong, there is one."""
+    """The envelope for one function of a verified request. Whatever goes wrong, there is one – unless the
+    account that verified it is not the one it was (``WayChanged``)."""
     with tally.counting() as done:
         try:
             return _answer(account, invocation, signature=signature, deadline=deadline)
         except ForeignCall:
             log.warning("foreign_call", account=account.slug)
             return unknown_number(account)
+        except WayChanged:
+            raise
         except DATABASE_GONE as error:
             counts.note("functions_without_database")
             log.error("database_gone", error=type(error).__name__, state=sqlstate(error))
@@ -82,26 +85,41 @@ def answer(
     return out_of_order(sent=done.writes_sent > 0)
 
 
+class _Overtaken(Exception):
+    """Somebody was faster with a slot that the answer names: nothing of it is stored."""
+
+
 def _answer(
-    account: TelephonyAccount, invocation: ToolInvocation, *, signature: str, deadline: Deadline
+    account: TelephonyAccount,
+    invocation: ToolInvocation,
+    *,
+    signature: str,
+    deadline: Deadline,
+    overtaken: bool = False,
 ) -> Json:
-    destination = resolve(account, invocation.line)
-    if destination is None or not invocation.line.call_id:
+    line = invocation.line
+    destination = remembered(account, line) or resolve(account, line)
+    if destination is None or not line.call_id:
+        confirm_account(account)
         return unknown_number(account)
     function = BY_NAME.get(invocation.name)
     keys = replay.keys_of(
         invocation, signature=signature, function=function.name if function is not None else invocation.name
     )
     with company_scope(destination.company_id):
-        found = arrive(account, destination, call_id=invocation.line.call_id, keys=keys)
+        found = arrive(account, line, destination, keys=keys)
         if found is None:
             return unknown_number(account)
-        asked = _Asked(account, invocation, function, keys, found)
-        if _over_rate(found.company) and not _passes_all_the_same(asked):
+        asked = _Asked(account, invocation, function, keys, found, overtaken)
+        if not overtaken and _over_rate(found.company) and not _passes_all_the_same(asked):
             counts.note("functions_refused_over_rate")
             return replies.rate_limited(_turn(Call(), asked, deadline)).envelope()
-        call = found.call or open_call(account, invocation.line, destination, state=Call.State.ONGOING)
-        return _answer_known(_turn(call, asked, deadline), asked)
+        call = found.call or open_call(account, line, destination, state=Call.State.ONGOING)
+        try:
+            return _answer_known(_turn(call, asked, deadline), asked)
+        except _Overtaken:
+            # From the beginning: what was read and made on the way belongs to the other answer.
+            return _answer(account, invocation, signature=signature, deadline=deadline, overtaken=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +131,7 @@ class _Asked:
     function: Function | None
     keys: replay.Keys
     found: Arrival
+    overtaken: bool
 
     @property
     def writes(self) -> bool:
@@ -163,6 +182,7 @@ def _turn(call: Call, asked: _Asked, deadline: Deadline) -> Turn:
         function=asked.invocation.name,
         deadline=deadline,
         keeps_for_later=not asked.writes,
+        keeps_slots_later=not asked.writes and not asked.overtaken,
         last_round=None if asked.writes else asked.found.last_round,
     )
 
@@ -206,8 +226,10 @@ def _run(turn: Turn, asked: _Asked, row: FunctionCall) -> Json:
     _complete(row, reply, envelope)
     try:
         # No wait for the disk: what is booked is stored already, everything else can be asked again.
-        send(_written(row), *turn.statements(), durable=False)
-    except IntegrityError:
+        send(*turn.statements(), _written(row), durable=False)
+    except IntegrityError as error:
+        if turn.keeps_slots_later and not replay.known(asked.account, asked.keys):
+            raise _Overtaken from error
         # The same request at the same time was quicker: its answer is the answer, and its effects are all.
         return _first_answer(turn, asked, replay.before(asked.account, asked.keys)[0])
     except DATABASE_GONE as error:

@@ -22,7 +22,7 @@ from apps.calls import dispatch, events, inbound
 from apps.calls.models import TelephonyAccount
 from apps.calls.providers import PROVIDERS
 from apps.calls.providers.base import Provider
-from apps.calls.resolution import account_by_slug, signing_keys
+from apps.calls.resolution import WayChanged, account_by_slug, remembered_account, signing_keys
 from apps.calls.schemas import EnvelopeSchema, FunctionRequestSchema, InboundAnswerSchema
 from apps.core import counts
 from apps.core.deadline import Deadline, in_force
@@ -79,22 +79,35 @@ def parse_object(raw: bytes) -> Mapping[str, Any]:
     return body
 
 
-def receive(request: Request, account_slug: str) -> Received:
-    """Size, account, signature, shape – in this order. The key is found from the address, never the body."""
+def receive(request: Request, account_slug: str, *, from_memory: bool = False) -> Received:
+    """Size, account, signature, shape – in this order. The key is found from the address, never the body.
+
+    ``from_memory``: what is answered will be confirmed (``apps.calls.resolution``); a refusal never comes
+    from there.
+    """
     raw = read_body(request)
-    account = account_by_slug(account_slug)
+    account = remembered_account(account_slug) if from_memory else None
+    verified = _verified(request, raw, account)
+    if verified is None:
+        account = account_by_slug(account_slug)
+        if account is None or account.provider not in PROVIDERS:
+            raise Refusal("not_found")
+        verified = _verified(request, raw, account)
+    if account is None or verified is None:
+        raise Refusal("unauthorized")
+    provider, signature = verified
+    return Received(account, provider, parse_object(raw), signature)
+
+
+def _verified(request: Request, raw: bytes, account: TelephonyAccount | None) -> tuple[Provider, str] | None:
+    """Who signed it for this account, and the signature; None when nobody did."""
     provider = PROVIDERS.get(account.provider) if account is not None else None
     if account is None or provider is None:
-        raise Refusal("not_found")
-    signature = provider.verify(
-        raw=raw,
-        headers=request.headers,
-        keys=signing_keys(account, now=timezone.now()),
-        now_ms=int(time.time() * 1000),
-    )
-    if signature is None:
-        raise Refusal("unauthorized")
-    return Received(account, provider, parse_object(raw), signature)
+        return None
+    keys = signing_keys(account, now=timezone.now())
+    now_ms = int(time.time() * 1000)
+    signature = provider.verify(raw=raw, headers=request.headers, keys=keys, now_ms=now_ms)
+    return None if signature is None else (provider, signature)
 
 
 class FunctionsView(MachineView):
@@ -108,20 +121,25 @@ class FunctionsView(MachineView):
         deadline = Deadline.after(settings.CALL_BUDGET_SECONDS)
         try:
             with in_force(Deadline(deadline.at - RESERVE_SECONDS)):
-                received = receive(request, account)
-                answers = [
-                    (
-                        one,
-                        dispatch.answer(
-                            received.account, one, signature=received.signature, deadline=deadline
-                        ),
-                    )
-                    for one in received.provider.invocations(received.body)
-                ]
-        except DATABASE_GONE as error:
+                try:
+                    return self._answered(request, account, deadline)
+                except WayChanged:
+                    # Whatever was answered before that is answered the same again.
+                    return self._answered(request, account, deadline)
+        except (*DATABASE_GONE, WayChanged) as error:
             counts.note("functions_without_database")
             log.error("database_gone", error=type(error).__name__, state=sqlstate(error))
             return Response(dispatch.out_of_order())
+
+    def _answered(self, request: Request, account: str, deadline: Deadline) -> Response:
+        received = receive(request, account, from_memory=True)
+        answers = [
+            (
+                one,
+                dispatch.answer(received.account, one, signature=received.signature, deadline=deadline),
+            )
+            for one in received.provider.invocations(received.body)
+        ]
         return Response(received.provider.render_answers(answers))
 
 

@@ -23,13 +23,14 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import AutoField, Field, Model, QuerySet
 from django.db.models.base import ModelState
 
-from apps.core.statements import Convert, Named, Row, Statement, here, send
+from apps.core.statements import Convert, Named, Row, Statement, ask, here, send
 
 __all__ = [
     "Prepared",
     "PreparedSql",
     "Row",
     "Statement",
+    "ask",
     "change",
     "columns",
     "insertion",

@@ -73,6 +73,20 @@ def send(*statements: Statement, durable: bool = True) -> list[list[Row]]:
     return rows if durable else rows[1:]
 
 
+def ask(*statements: Statement) -> list[list[Row]]:
+    """Read like ``send``. Where it is a kept connection's first message, it is the sign of life as well.
+
+    Django would ask ``SELECT 1`` before, and wait for that answer. Instead a connection that does not answer
+    at once is given up, and the question is put again on a new one.
+    """
+    connection = here()
+    first = getattr(connection, "first_question", None)
+    if first is None or connection.in_atomic_block:
+        return send(*statements)
+    rows: list[list[Row]] = first(lambda: send(*statements))
+    return rows
+
+
 def _in_one_message(connection: BaseDatabaseWrapper, statements: Sequence[Statement]) -> list[list[Row]]:
     values = [value for one in statements for value in one.values]
     rows: list[list[Row]] = []

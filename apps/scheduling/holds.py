@@ -44,32 +44,21 @@ def keep(
     """
     if not starts:
         return set()
-    until = timezone.now() + timedelta(seconds=settings.SLOT_HOLD_SECONDS)
-    own = {hold.start for hold in taken.holds if hold.owner == owner}
-    known = [start for start in starts if start.timestamp() in own]
-    if known:
-        _of(place, known, owner=owner).update(expires_at=until)
-    fresh = [start for start in starts if start not in known]
-    if not fresh:
-        return set(known)
-    _, *inserted = send(
-        _lock.bound(calendar=place.event_type_id),
-        *(
-            _insertion(
-                place,
-                start,
-                owner=owner,
-                # So many as are taken by now, less those that were known, were taken since.
-                seats=starts[start] + taken.bookings_at(start.timestamp(), place),
-                moving_id=moving_id,
-                seat=taken.free_seat(start.timestamp()),
-                until=until,
-            )
-            for start in fresh
-        ),
-        durable=False,
-    )
-    return {*known, *(start for start, rows in zip(fresh, inserted, strict=True) if rows)}
+    _, *kept = send(*_statements(place, starts, _insert, owner, taken, moving_id), durable=False)
+    return {start for start, rows in zip(starts, kept, strict=True) if rows}
+
+
+def keeping(
+    place: Place,
+    starts: Mapping[datetime, int],
+    *,
+    owner: str,
+    taken: Occupancy,
+    moving_id: int | None = None,
+) -> list[Statement]:
+    """The same as statements, to be sent in front of what names the starts to the caller. Where somebody was
+    faster, sending them raises ``IntegrityError``, and nothing of all that is done."""
+    return _statements(place, starts, _insert_or_fail, owner, taken, moving_id) if starts else []
 
 
 def lock(place: Place) -> None:
@@ -136,14 +125,22 @@ def _build_lock(*, calendar: int) -> QuerySet[EventType, Any]:
 
 _lock = Prepared(_build_lock, calendar=int)
 
-# Inserted where fewer live holds of others, open appointments and unsettled bookings overlap than there
-# are seats.
-_insert = PreparedSql(
+# The owner's own hold of a start, which lasts longer now.
+_prolong = PreparedSql(
     """
-INSERT INTO scheduling_hold
-    (company_id, event_type_id, start, "end", seat, owner, expires_at, reservation_uid)
-SELECT %(company)s, %(calendar)s, %(begins)s, %(ends)s, %(seat)s, %(owner)s, %(until)s, ''
-WHERE (
+UPDATE scheduling_hold SET expires_at = %(until)s
+WHERE company_id = %(company)s AND event_type_id = %(calendar)s AND start = %(begins)s AND owner = %(owner)s
+RETURNING seat
+""",
+    company=int,
+    calendar=int,
+    begins=datetime,
+    until=datetime,
+    owner=str,
+)
+
+# Fewer live holds of others, open appointments and unsettled bookings overlap than there are seats.
+_POSSIBLE = """(
     SELECT count(*) FROM scheduling_hold
     WHERE company_id = %(company)s AND event_type_id = %(calendar)s AND owner <> %(owner)s
         AND expires_at > %(now)s AND start < %(ends)s AND "end" > %(begins)s
@@ -157,44 +154,70 @@ WHERE (
     WHERE company_id = %(company)s AND event_type_id = %(calendar)s AND kind IN ('book', 'reschedule')
         AND state IN ('requested', 'submitting', 'unknown')
         AND start < %(ends)s AND start > %(before)s AND "end" > %(begins)s
-) < %(seats)s
-ON CONFLICT DO NOTHING
+) < %(seats)s"""
+
+
+def _insertion(seat: str, condition: str) -> PreparedSql:
+    return PreparedSql(
+        f"""
+INSERT INTO scheduling_hold
+    (company_id, event_type_id, start, "end", seat, owner, expires_at, reservation_uid)
+SELECT %(company)s, %(calendar)s, %(begins)s, %(ends)s, {seat}, %(owner)s, %(until)s, ''
+{condition}
 RETURNING seat
 """,
-    company=int,
-    calendar=int,
-    begins=datetime,
-    ends=datetime,
-    before=datetime,
-    now=datetime,
-    until=datetime,
-    owner=str,
-    moving=int,
-    seat=int,
-    seats=int,
-)
-
-
-def _insertion(
-    place: Place,
-    start: datetime,
-    *,
-    owner: str,
-    seats: int,
-    moving_id: int | None,
-    seat: int,
-    until: datetime,
-) -> Statement:
-    return _insert.bound(
-        company=current_company_id(),
-        calendar=place.event_type_id,
-        begins=start,
-        ends=start + place.duration,
-        before=start - LONGEST,
-        now=timezone.now(),
-        until=until,
-        owner=owner,
-        moving=moving_id or 0,
-        seat=seat,
-        seats=seats,
+        company=int,
+        calendar=int,
+        begins=datetime,
+        ends=datetime,
+        before=datetime,
+        now=datetime,
+        until=datetime,
+        owner=str,
+        moving=int,
+        seat=int,
+        seats=int,
     )
+
+
+_insert = _insertion("%(seat)s", f"WHERE {_POSSIBLE} ON CONFLICT DO NOTHING")
+# A hold without a seat is none: the column refuses it, and with it everything that was sent.
+_insert_or_fail = _insertion(f"CASE WHEN {_POSSIBLE} THEN %(seat)s END", "")
+
+
+def _statements(
+    place: Place,
+    starts: Mapping[datetime, int],
+    insert: PreparedSql,
+    owner: str,
+    taken: Occupancy,
+    moving_id: int | None,
+) -> list[Statement]:
+    """The calendar's lock, and one statement a start, which returns a row when it is kept."""
+    now = timezone.now()
+    own = {hold.start for hold in taken.holds if hold.owner == owner}
+    mine: dict[str, Any] = {
+        "company": current_company_id(),
+        "calendar": place.event_type_id,
+        "owner": owner,
+        "until": now + timedelta(seconds=settings.SLOT_HOLD_SECONDS),
+    }
+    return [
+        _lock.bound(calendar=place.event_type_id),
+        *(
+            _prolong.bound(begins=start, **mine)
+            if start.timestamp() in own
+            else insert.bound(
+                begins=start,
+                ends=start + place.duration,
+                before=start - LONGEST,
+                now=now,
+                moving=moving_id or 0,
+                seat=taken.free_seat(start.timestamp()),
+                # So many as are taken by now, less those that were known, were taken since.
+                seats=seats + taken.bookings_at(start.timestamp(), place),
+                **mine,
+            )
+            for start, seats in starts.items()
+        ),
+    ]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from typing import TypeVar
 
 from django.conf import settings
 from django.db import transaction
@@ -12,6 +14,7 @@ from django.utils import timezone
 from apps.core import runtime
 from apps.core.bulkhead import ShareUsedUp
 from apps.core.deadline import Deadline
+from apps.core.prepared import Statement
 from apps.flags.registry import Flag
 from apps.flags.state import is_on
 from apps.scheduling import availability, emptiness, holds, occupancy, prewarming
@@ -22,6 +25,8 @@ from apps.scheduling.models import Appointment
 from apps.scheduling.occupancy import Occupancy
 from apps.scheduling.places import Place
 from apps.scheduling.wish import Wish
+
+T = TypeVar("T")
 
 WIDENED_DAYS = 14
 MAX_WINDOW_DAYS = 31
@@ -42,6 +47,8 @@ class Found:
     """The answer to a wish: ``matches`` inside it, else the ``nearest`` outside; what was searched.
 
     ``empty``: the calendar listed nothing at all for the whole window, which is not "fully booked".
+    ``keeping``: what keeps the starts, where the search left that to whoever names them
+    (``apps.scheduling.holds.keeping``).
     """
 
     matches: tuple[datetime, ...]
@@ -49,13 +56,15 @@ class Found:
     reason: Reason | None
     searched: Window
     empty: bool
+    keeping: tuple[Statement, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
     """One search. ``refused`` starts are never offered; ``moving`` is the appointment to be moved.
 
-    ``only_inside``: nobody wants to hear what lies outside the wish.
+    ``only_inside``: nobody wants to hear what lies outside the wish. ``keeps_later``: the starts are kept
+    with the answer that names them, not before.
     """
 
     place: Place
@@ -66,6 +75,7 @@ class Search:
     moving: Appointment | None = None
     limit: int = 2
     only_inside: bool = False
+    keeps_later: bool = False
 
     def run(self) -> Found:
         """Search the wish's days and some more; once wider when nothing is left. May raise
@@ -73,7 +83,7 @@ class Search:
         if self.refused:
             holds.release_starts(self.place, self.refused, owner=self.asker.owner)
         listing = self._listed(self._window(settings.SEARCH_DAYS))
-        ranking = self._offer(listing)
+        ranking, keeping = self._offer(listing)
         wider = self._window(max(WIDENED_DAYS, settings.SEARCH_DAYS))
         if self._wants_more(ranking) and wider.last > listing.last:
             try:
@@ -81,7 +91,7 @@ class Search:
             except CalendarUnavailable:
                 pass  # what was searched was searched
             else:
-                ranking = self._offer(listing)
+                ranking, keeping = self._offer(listing)
         emptiness.note(self.place, listing)
         if listing.ages:
             # The call goes on: its next question should not be the one that waits for the calendar.
@@ -92,6 +102,7 @@ class Search:
             reason=ranking.reason,
             searched=Window(listing.first, listing.last),
             empty=listing.blank,
+            keeping=tuple(keeping),
         )
 
     @property
@@ -120,43 +131,49 @@ class Search:
         except ShareUsedUp as error:
             raise CalendarUnavailable(error.code) from error
 
-    def _offer(self, listing: Listing) -> Ranking:
-        """Rank what is left, and keep what is about to be offered.
+    def _offer(self, listing: Listing) -> tuple[Ranking, Sequence[Statement]]:
+        """Rank what is left, and keep what is about to be offered, or say what keeps it."""
+        company = self.place.company.pk
+        if not is_on(Flag.SLOT_HOLDS, company_id=company):
+            return self._rank(listing, self._occupancy(listing)), ()
+        if not self.keeps_later or is_on(Flag.CALCOM_RESERVATIONS, company_id=company):
+            return self._kept(listing), ()
+        taken = self._occupancy(listing)
+        ranking = self._rank(listing, taken)
+        holds.settle(self.place, (), owner=self.asker.owner, taken=taken)
+        return ranking, self._owned(holds.keeping, ranking, taken)
+
+    def _kept(self, listing: Listing) -> Ranking:
+        """Rank what is left, and keep it.
 
         Whoever was faster since we looked costs another look; after some, the calendar is locked first,
         so that of a crowd that wants the same time everybody gets something of their own.
         """
-        keeps = is_on(Flag.SLOT_HOLDS, company_id=self.place.company.pk)
         for _ in range(FREE_TRIES):
-            ranking, kept, taken = self._choose(listing, keeps=keeps)
-            if not keeps:
-                return ranking
+            ranking, kept, taken = self._choose(listing)
             if self._free(ranking).keys() <= kept:
                 break
             holds.release_starts(self.place, kept, owner=self.asker.owner)
         else:
             with transaction.atomic():
                 holds.lock(self.place)
-                ranking, kept, taken = self._choose(listing, keeps=True)
+                ranking, kept, taken = self._choose(listing)
             if kept and not self._free(ranking).keys() <= kept:
                 ranking = _only(ranking, kept)
         holds.settle(self.place, kept, owner=self.asker.owner, taken=taken)
         return ranking
 
-    def _choose(self, listing: Listing, *, keeps: bool) -> tuple[Ranking, set[datetime], Occupancy]:
+    def _choose(self, listing: Listing) -> tuple[Ranking, set[datetime], Occupancy]:
         """What to offer as it is now, and which of it could be kept."""
         taken = self._occupancy(listing)
         ranking = self._rank(listing, taken)
-        if not keeps:
-            return ranking, set(), taken
-        kept = holds.keep(
-            self.place,
-            self._free(ranking),
-            owner=self.asker.owner,
-            taken=taken,
-            moving_id=self.moving.pk if self.moving is not None else None,
-        )
-        return ranking, kept, taken
+        return ranking, self._owned(holds.keep, ranking, taken), taken
+
+    def _owned(self, keep: Callable[..., T], ranking: Ranking, taken: Occupancy) -> T:
+        """``keep`` for this conversation what is about to be offered."""
+        moving_id = self.moving.pk if self.moving is not None else None
+        free, owner = self._free(ranking), self.asker.owner
+        return keep(self.place, free, owner=owner, taken=taken, moving_id=moving_id)
 
     def _free(self, ranking: Ranking) -> dict[datetime, int]:
         """What is offered, with its seats. What another conversation holds is offered without a hold: the

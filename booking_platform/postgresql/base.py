@@ -18,14 +18,16 @@ import re
 import socket
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Any, TypeVar
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db.backends.postgresql import base
+from django.db.utils import InterfaceError, OperationalError
 
 from apps.core import deadline, watchdog
 from apps.tenants import context
 
+T = TypeVar("T")
 Announced = tuple[str, int]
 Execute = Callable[..., Any]
 NOTHING: Announced = ("", 0)
@@ -37,6 +39,9 @@ GRACE_SECONDS = 0.25
 
 HEALTH_SECONDS = 0.5
 """How long a kept connection may take to say that it is still there."""
+
+FIRST_ANSWER_SECONDS = 1.0
+"""The same for a first message that asks more than that."""
 
 STEP_MS = 250
 """Limits are announced in steps, so that a transaction of quick statements says its limit once."""
@@ -53,6 +58,10 @@ _CONTROL = re.compile(r"(?:BEGIN|SAVEPOINT|RELEASE|ROLLBACK|COMMIT)\b", re.IGNOR
 
 class DatabaseWrapper(base.DatabaseWrapper):
     """Django's connection, with the announcement before what reads or writes data."""
+
+    # Django's own, which the stubs leave out.
+    health_check_enabled: bool
+    health_check_done: bool
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -106,6 +115,21 @@ class DatabaseWrapper(base.DatabaseWrapper):
         """Asked before a kept connection is used again: one that does not say so at once is given up."""
         with self._watch(HEALTH_SECONDS):
             return super().is_usable()
+
+    def first_question(self, ask: Callable[[], T]) -> T:
+        """Ask what only reads. As a kept connection's first question it says whether that is still there:
+        one that is lost, or does not answer at once, is given up, and the question is put to a new one."""
+        if self.connection is None or not self.health_check_enabled or self.health_check_done:
+            return ask()
+        self.health_check_done = True
+        try:
+            with self._watch(FIRST_ANSWER_SECONDS):
+                return ask()
+        except (OperationalError, InterfaceError):
+            if not self.connection.closed:
+                raise
+        self.close()
+        return ask()
 
     # Where a transaction ends, what was announced in it ends too; a savepoint's end takes back what was
     # said since.

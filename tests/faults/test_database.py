@@ -9,12 +9,15 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from django.db import connection, connections
+from django.db import OperationalError, connection, connections
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
+from apps.calls.models import FunctionCall
 from apps.core import counts
 from apps.scheduling import gateway, submission
+from apps.tenants.scoping import company_scope
 from benchmarks._proxy import Proxy
 from tests.factories import Business
 from tests.faults.outage import outage
@@ -203,3 +206,54 @@ def test_a_server_that_says_nothing_is_not_waited_for(practice: Business, phone:
         finally:
             connection.close()
             settings.update(HOST=real[0], PORT=real[1])
+
+
+@pytest.mark.postgres
+def test_a_kept_connection_is_not_asked_for_a_sign_of_life_before_a_question_that_gives_one(
+    practice: Business, phone: Phone
+) -> None:
+    phone.function("list_services")
+    connection.health_check_enabled, connection.health_check_done = True, False
+    with CaptureQueriesContext(connection) as messages:
+        assert phone.function("list_services")["status"] == "services"
+    assert len(messages) == 2
+    assert not any(one["sql"] == "SELECT 1" for one in messages.captured_queries)
+
+
+@pytest.mark.postgres
+def test_a_kept_connection_that_was_lost_meanwhile_costs_the_caller_nothing(
+    practice: Business, phone: Phone
+) -> None:
+    phone.function("list_services")
+    lost = connection.connection
+    end_on_the_server(lost.info.backend_pid)
+    connection.health_check_enabled, connection.health_check_done = True, False
+    assert phone.function("list_services")["status"] == "services"
+    assert connection.connection is not lost
+    with company_scope(practice.company.pk):
+        assert FunctionCall.objects.count() == 2
+
+
+@pytest.mark.postgres
+def test_a_question_that_fails_on_a_connection_that_stands_is_not_asked_again(practice: Business) -> None:
+    connection.ensure_connection()
+    connection.health_check_enabled, connection.health_check_done = True, False
+    asked = []
+
+    def question() -> None:
+        asked.append(1)
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL statement_timeout = 1; SELECT pg_sleep(5)")
+
+    with pytest.raises(OperationalError):
+        connection.first_question(question)  # type: ignore[attr-defined]
+    assert len(asked) == 1
+
+
+def end_on_the_server(pid: int) -> None:
+    other = connection.copy()
+    try:
+        with other.cursor() as cursor:
+            cursor.execute("SELECT pg_terminate_backend(%s, 2000)", [pid])
+    finally:
+        other.close()

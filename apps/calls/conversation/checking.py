@@ -123,12 +123,14 @@ def search(
             moving=moving,
             limit=turn.company.max_alternatives,
             only_inside=skip,
+            keeps_later=turn.keeps_slots_later,
         )
         changes = refusals >= CHANGES_AFTER and not skip
         found = (otherwise(asked) if changes else None) or asked.run()
     except CalendarUnavailable as error:
         log.warning("calendar_unavailable", call=turn.call.pk, code=error.reason)
         return replies.unavailable(turn, place, wish)
+    turn.keep_slots(found.keeping)
     if found.empty:
         log.warning("calendar_empty", company=turn.company.slug, event_type=place.external_id)
     return _answer(turn, place, wish, found, skip=skip, refusals=refusals, refused=refused, moving=moving)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, time, timedelta
 
+from apps.core.prepared import Statement
 from apps.scheduling.search import Found, Search
 from apps.scheduling.wish import Wish
 
@@ -26,16 +27,25 @@ def otherwise(asked: Search) -> Found | None:
     if not heard or asked.wish.date_from is None:
         return None
     chosen: list[datetime] = []
+    keeping: list[Statement] = []
     searched = None
     for wish in (_other_time(asked.wish, heard), _other_day(asked.wish, heard)):
         if len(chosen) < asked.limit:
             refused = asked.refused.union(chosen)
             found = replace(asked, wish=wish, limit=1, only_inside=True, refused=refused).run()
             chosen += found.matches
+            keeping += found.keeping
             searched = found.searched
     if not chosen or searched is None:
         return None
-    return Found(matches=(), nearest=tuple(chosen), reason=None, searched=searched, empty=False)
+    return Found(
+        matches=(),
+        nearest=tuple(chosen),
+        reason=None,
+        searched=searched,
+        empty=False,
+        keeping=tuple(keeping),
+    )
 
 
 def _other_time(wish: Wish, heard: list[datetime]) -> Wish:

@@ -37,10 +37,13 @@ class Turn:
     deadline: Deadline
     # Of a function that writes nothing elsewhere: what it keeps is stored with its answer, all at once.
     keeps_for_later: bool = False
+    # So are the slots that it offers – unless somebody was faster with one the last time it was tried.
+    keeps_slots_later: bool = False
     last_round: int | None = None
     kept: dict[str, Any] = field(default_factory=dict)
     counted: Counter[str] = field(default_factory=Counter)
     offers: list[Offer] = field(default_factory=list)
+    slots: list[Statement] = field(default_factory=list)
 
     @property
     def language(self) -> str:
@@ -92,21 +95,25 @@ class Turn:
         self.offers += rows
         self._store_unless_later()
 
+    def keep_slots(self, keeping: Sequence[Statement]) -> None:
+        """Keep the slots that are about to be named, when these are (``apps.scheduling.holds.keeping``)."""
+        self.slots += keeping
+
     def statements(self) -> list[Statement]:
         """What is to be written of all that; it counts as written from here on."""
-        offers, kept, counted = self.offers, self.kept, self.counted
+        offers, kept, counted, statements = self.offers, self.kept, self.counted, self.slots
         self.forget()
         for offer in offers:
             guard(offer)
-        statements = [insertion(offers)] if offers else []
         if kept or counted:
             where = {"id": self.call.pk, "company_id": self.company.pk}
-            statements.append(change(self.call, where=where, to=kept, more=counted))
-        return statements
+            # First, as the end of a call does it: whoever locked the other way round would meet it half-way.
+            statements.insert(0, change(self.call, where=where, to=kept, more=counted))
+        return [*statements, insertion(offers)] if offers else statements
 
     def forget(self) -> None:
         """What was kept for later is not stored: another answer than the one it belongs to is given."""
-        self.offers, self.kept, self.counted = [], {}, Counter()
+        self.offers, self.kept, self.counted, self.slots = [], {}, Counter(), []
 
     def _store_unless_later(self) -> None:
         if not self.keeps_for_later and (statements := self.statements()):
