@@ -92,7 +92,11 @@ class Call(TenantModel):
         ANALYZED = "analyzed", _("analyzed")
         FAILED = "failed", _("failed")
 
-    account = models.ForeignKey(TelephonyAccount, on_delete=models.PROTECT, related_name="+")
+    # Columns that begin a composite index have none of their own: each costs every call a write, and misleads
+    # the planner while it does not know yet how large the table is. What changes during a call has none
+    # either, so that a change of the row leaves every index as it is.
+    company = models.ForeignKey(Company, on_delete=models.CASCADE, related_name="+", db_index=False)
+    account = models.ForeignKey(TelephonyAccount, on_delete=models.PROTECT, related_name="+", db_index=False)
     external_id = models.CharField(_("provider's call id"), max_length=128)
     branch = models.ForeignKey(Branch, on_delete=models.PROTECT, related_name="+")
     state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.INBOUND)
@@ -119,10 +123,10 @@ class Call(TenantModel):
 
     # What stands for this call.
     standing_branch = models.ForeignKey(
-        Branch, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+        Branch, on_delete=models.SET_NULL, null=True, blank=True, related_name="+", db_index=False
     )
     standing_service = models.ForeignKey(
-        Service, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+        Service, on_delete=models.SET_NULL, null=True, blank=True, related_name="+", db_index=False
     )
     standing_from = models.DateField(null=True, blank=True)
     standing_to = models.DateField(null=True, blank=True)
@@ -220,8 +224,11 @@ class FunctionCall(TenantModel):
         RUNNING = "running", _("running")
         DONE = "done", _("done")
 
-    account = models.ForeignKey(TelephonyAccount, on_delete=models.CASCADE, related_name="+")
-    call = models.ForeignKey(Call, on_delete=models.CASCADE, null=True, blank=True, related_name="functions")
+    company = models.ForeignKey(Company, on_delete=models.CASCADE, related_name="+", db_index=False)
+    account = models.ForeignKey(TelephonyAccount, on_delete=models.CASCADE, related_name="+", db_index=False)
+    call = models.ForeignKey(
+        Call, on_delete=models.CASCADE, null=True, blank=True, related_name="functions", db_index=False
+    )
     # sha256 of the signature (and of the position, where one request carries several tool calls).
     signature_key = models.CharField(max_length=64)
     # sha256 of call id, function and tool call id; NULL without a tool call id.
@@ -247,8 +254,9 @@ class FunctionCall(TenantModel):
         verbose_name_plural = _("function calls")
         ordering = ["-id"]
         constraints = [
-            models.UniqueConstraint(fields=["account", "signature_key"], name="function_once_per_signature"),
-            models.UniqueConstraint(fields=["account", "tool_key"], name="function_once_per_tool_call"),
+            # The account last: no plan for one key can be misled into reading an account's whole log.
+            models.UniqueConstraint(fields=["signature_key", "account"], name="function_once_per_signature"),
+            models.UniqueConstraint(fields=["tool_key", "account"], name="function_once_per_tool_call"),
             models.CheckConstraint(
                 condition=~Q(state="done") | Q(answer__isnull=False), name="function_done_has_an_answer"
             ),
@@ -265,15 +273,19 @@ class FunctionCall(TenantModel):
 class Offer(TenantModel):
     """A free slot that was named to the caller; only such slots are booked without a read-back."""
 
-    call = models.ForeignKey(Call, on_delete=models.CASCADE, related_name="offers")
+    # Offers are only ever looked for in their call.
+    company = models.ForeignKey(Company, on_delete=models.CASCADE, related_name="+", db_index=False)
+    call = models.ForeignKey(Call, on_delete=models.CASCADE, related_name="offers", db_index=False)
     token = models.CharField(max_length=16, default=new_slot_token)
-    place = models.ForeignKey(BranchService, on_delete=models.CASCADE, related_name="+")
+    place = models.ForeignKey(BranchService, on_delete=models.CASCADE, related_name="+", db_index=False)
     start = models.DateTimeField()
     # Offers of one answer share a round; "der zweite" means the second of the last round.
     round = models.PositiveIntegerField()
     position = models.PositiveSmallIntegerField()
     # Set when the offer is for moving this appointment: then only that may be done with it.
-    moving = models.ForeignKey(Appointment, on_delete=models.CASCADE, null=True, blank=True, related_name="+")
+    moving = models.ForeignKey(
+        Appointment, on_delete=models.CASCADE, null=True, blank=True, related_name="+", db_index=False
+    )
     # The slot of a `confirm` was not offered: it is booked only after a yes to what was read back.
     read_back = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -283,6 +295,10 @@ class Offer(TenantModel):
         verbose_name_plural = _("offers")
         ordering = ["round", "position"]
         constraints = [models.UniqueConstraint(fields=["call", "token"], name="offer_token_once_per_call")]
+        indexes = [
+            models.Index(fields=["call", "round"], name="offer_by_round"),
+            models.Index(fields=["moving"], name="offer_to_move", condition=Q(moving__isnull=False)),
+        ]
 
     def __str__(self) -> str:
         return self.token

@@ -12,6 +12,7 @@ import structlog
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from django.db import InterfaceError, OperationalError
+from django.http import HttpResponse
 from django.http.request import UnreadablePostError
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
@@ -27,7 +28,7 @@ from apps.calls.schemas import EnvelopeSchema, FunctionRequestSchema, InboundAns
 from apps.core import counts
 from apps.core.deadline import Deadline, in_force
 from apps.core.errors import sqlstate
-from apps.core.machine_view import MachineView
+from apps.core.machine_view import MachineView, answered
 from apps.core.refusals import REFUSED_WEBHOOK, Refusal, RefusalSchema
 
 log = structlog.get_logger(__name__)
@@ -117,7 +118,7 @@ class FunctionsView(MachineView):
         request=FunctionRequestSchema,
         responses={200: EnvelopeSchema, **REFUSED_WEBHOOK},
     )
-    def post(self, request: Request, account: str) -> Response:
+    def post(self, request: Request, account: str) -> HttpResponse:
         deadline = Deadline.after(settings.CALL_BUDGET_SECONDS)
         try:
             with in_force(Deadline(deadline.at - RESERVE_SECONDS)):
@@ -129,9 +130,9 @@ class FunctionsView(MachineView):
         except (*DATABASE_GONE, WayChanged) as error:
             counts.note("functions_without_database")
             log.error("database_gone", error=type(error).__name__, state=sqlstate(error))
-            return Response(dispatch.out_of_order())
+            return answered(dispatch.out_of_order())
 
-    def _answered(self, request: Request, account: str, deadline: Deadline) -> Response:
+    def _answered(self, request: Request, account: str, deadline: Deadline) -> HttpResponse:
         received = receive(request, account, from_memory=True)
         answers = [
             (
@@ -140,7 +141,7 @@ class FunctionsView(MachineView):
             )
             for one in received.provider.invocations(received.body)
         ]
-        return Response(received.provider.render_answers(answers))
+        return answered(received.provider.render_answers(answers))
 
 
 class EventsView(MachineView):
@@ -169,7 +170,7 @@ class InboundView(MachineView):
         request=dict,
         responses={200: InboundAnswerSchema, **REFUSED_WEBHOOK},
     )
-    def post(self, request: Request, account: str) -> Response:
+    def post(self, request: Request, account: str) -> HttpResponse:
         try:
             with in_force(Deadline.after(INBOUND_SECONDS)):
                 received = receive(request, account)
@@ -177,5 +178,5 @@ class InboundView(MachineView):
         except DATABASE_GONE as error:
             counts.note("inbound_without_database")
             log.error("database_gone", error=type(error).__name__, state=sqlstate(error))
-            return Response({"call_inbound": {}})
-        return Response(received.provider.render_inbound(variables))
+            return answered({"call_inbound": {}})
+        return answered(received.provider.render_inbound(variables))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
+from django.http import HttpResponse
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.request import Request
 from rest_framework.views import APIView
@@ -21,3 +23,10 @@ class MachineView(APIView):
     """A view whose ``Accept`` header decides nothing: a call must not fail because of one."""
 
     content_negotiation_class = _OneFormat
+
+
+def answered(data: object) -> HttpResponse:
+    """JSON for a machine, as the framework's renderer writes it. There is nothing to negotiate, so it need
+    not go through what negotiates."""
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    return HttpResponse(text.encode(), content_type="application/json")

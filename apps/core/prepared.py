@@ -217,23 +217,26 @@ def insertion(rows: Sequence[Model]) -> Statement:
 
 
 @dataclass(frozen=True, slots=True)
-class _Insertion:
+class _Writing:
     sql: str
     fields: tuple[Field[Any, Any], ...]
     named: Named
 
 
+def _writing(sql: str, fields: tuple[Field[Any, Any], ...], *, parameters: int) -> _Writing:
+    """The columns say of what type each parameter is."""
+    numbers = iter(range(1, parameters + 1))
+    numbered = re.sub("%s", lambda _: f"${next(numbers)}", sql)
+    return _Writing(sql, fields, _kept("", numbered, parameters=parameters))
+
+
 @lru_cache(maxsize=64)
-def _insertion_plan(model: type[Model], count: int) -> _Insertion:
+def _insertion_plan(model: type[Model], count: int) -> _Writing:
     fields = tuple(field for field in model._meta.concrete_fields if not isinstance(field, AutoField))
     names = ", ".join(f'"{field.column}"' for field in fields)
-    into = f'INSERT INTO "{model._meta.db_table}" ({names}) VALUES '  # noqa: S608
     row = f"({', '.join(['%s'] * len(fields))})"
-    numbers = iter(range(1, count * len(fields) + 1))
-    numbered = ", ".join(f"({', '.join(f'${next(numbers)}' for _ in fields)})" for _ in range(count))
-    # The columns say of what type each parameter is.
-    named = _kept("", into + numbered, parameters=count * len(fields))
-    return _Insertion(into + ", ".join([row] * count), fields, named)
+    sql = f'INSERT INTO "{model._meta.db_table}" ({names}) VALUES {", ".join([row] * count)}'  # noqa: S608
+    return _writing(sql, fields, parameters=count * len(fields))
 
 
 def _stored(connection: BaseDatabaseWrapper, field: Field[Any, Any], row: Model) -> Any:
@@ -249,24 +252,34 @@ def change(
     """Update the row of an object: fields set ``to`` values, counters that become ``more``; ``where`` says
     which row, by names of fields too."""
     connection = here()
-    values: list[Any] = []
-    sets = []
-    for name, value in to.items():
-        field = _field(row, name)
-        sets.append(f'"{field.column}" = %s')
-        values.append(field.get_db_prep_save(value, connection=connection))
-    for name, number in more.items():
-        column = _field(row, name).column
-        sets.append(f'"{column}" = "{column}" + %s')
-        values.append(number)
-    conditions = [f'"{_field(row, name).column}" = %s' for name in where]
-    values += where.values()
-    sql = f'UPDATE "{row._meta.db_table}" SET {", ".join(sets)} WHERE {" AND ".join(conditions)}'  # noqa: S608
-    return Statement(sql, values, returns=False)
+    plan = _change_plan(type(row), tuple(to), tuple(more), tuple(where))
+    values = [
+        *(
+            field.get_db_prep_save(value, connection=connection)
+            for field, value in zip(plan.fields, to.values(), strict=True)
+        ),
+        *more.values(),
+        *where.values(),
+    ]
+    named = plan.named if connection.vendor == "postgresql" else None
+    return Statement(plan.sql, values, named=named, arguments=values, returns=False)
 
 
-def _field(row: Model, name: str) -> Field[Any, Any]:
-    field = row._meta.get_field(name)
+# A function changes the same few fields in the same order, whoever calls.
+@lru_cache(maxsize=256)
+def _change_plan(
+    model: type[Model], to: tuple[str, ...], more: tuple[str, ...], where: tuple[str, ...]
+) -> _Writing:
+    fields = tuple(_field(model, name) for name in to)
+    added = [_field(model, name).column for name in more]
+    sets = [*(f'"{field.column}" = %s' for field in fields), *(f'"{one}" = "{one}" + %s' for one in added)]
+    conditions = [f'"{_field(model, name).column}" = %s' for name in where]
+    sql = f'UPDATE "{model._meta.db_table}" SET {", ".join(sets)} WHERE {" AND ".join(conditions)}'  # noqa: S608
+    return _writing(sql, fields, parameters=len(to) + len(more) + len(where))
+
+
+def _field(model: type[Model], name: str) -> Field[Any, Any]:
+    field = model._meta.get_field(name)
     if not isinstance(field, Field):
         raise TypeError(f"{name} is not a column")
     return field

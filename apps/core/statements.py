@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -21,8 +20,7 @@ Row = Sequence[Any]
 Convert = tuple[Sequence[Callable[..., Any]], Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
+class Named(NamedTuple):
     """A query that the database can keep the plan of. The name says which SQL it is, in every release."""
 
     name: str
@@ -30,8 +28,7 @@ class Named:
     execution: str
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
+class Statement(NamedTuple):
     """SQL with its values; ``converters`` make Python values of what some columns return.
 
     ``named``: the same query for a connection that keeps plans, with ``arguments`` for its values.
@@ -47,7 +44,7 @@ class Statement:
 
     def rows(self) -> list[Row]:
         """Execute it alone."""
-        return _execute(here(), self)
+        return _with_plans(here(), (self,))[0]
 
 
 _IN_PASSING = Statement("SELECT set_config('synchronous_commit', 'off', true)", ())
@@ -67,7 +64,7 @@ def send(*statements: Statement, durable: bool = True) -> list[list[Row]]:
     connection = here()
     if connection.vendor != "postgresql" or connection.in_atomic_block:
         with transaction.atomic():
-            return [_execute(connection, one) for one in statements]
+            return [_in_one_message(connection, (one,))[0] for one in statements]
     every = statements if durable else (_IN_PASSING, *statements)
     rows = _with_plans(connection, every)
     return rows if durable else rows[1:]
@@ -87,21 +84,27 @@ def ask(*statements: Statement) -> list[list[Row]]:
     return rows
 
 
-def _in_one_message(connection: BaseDatabaseWrapper, statements: Sequence[Statement]) -> list[list[Row]]:
-    values = [value for one in statements for value in one.values]
+def _in_one_message(
+    connection: BaseDatabaseWrapper, statements: Sequence[Statement], *, by_name: bool = False
+) -> list[list[Row]]:
+    """Statements that come in one message are one transaction."""
+    texts: list[str] = []
+    values: list[Any] = []
+    for one in statements:
+        if by_name and one.named is not None:
+            texts.append(one.named.execution)
+            values += one.arguments
+        else:
+            texts.append(one.sql)
+            values += one.values
     rows: list[list[Row]] = []
     with connection.cursor() as cursor:
-        # Statements that come in one message are one transaction.
-        cursor.execute("; ".join(one.sql for one in statements), values)
-        for number, one in enumerate(statements):
-            if number:
+        cursor.execute("; ".join(texts), values)
+        for one in statements:
+            if rows:
                 cursor.nextset()
-            rows.append(_fetched(connection, cursor, one))
+            rows.append(_fetched(connection, cursor, one) if one.returns else [])
     return rows
-
-
-def _execute(connection: BaseDatabaseWrapper, statement: Statement) -> list[Row]:
-    return _with_plans(connection, [statement])[0]
 
 
 # --- Plans that a connection keeps --------------------------------------------------------------
@@ -109,6 +112,7 @@ def _execute(connection: BaseDatabaseWrapper, statement: Statement) -> list[Row]
 # A plan that was made for a small table reads all of it, however large it has become since. PostgreSQL
 # notices when the table is analyzed, which autovacuum does within a minute or so, unless it is switched off.
 PLAN_SECONDS = 300.0
+NEVER = float("-inf")
 # Else each connection plans each query five times more before it keeps the plan, and web threads are many.
 # As a SELECT, so that the message is announced, and limited, like others (``booking_platform.postgresql``).
 ONE_PLAN_FOR_ALL = "SELECT set_config('plan_cache_mode', 'force_generic_plan', false)"
@@ -126,11 +130,12 @@ def _with_plans(connection: BaseDatabaseWrapper, statements: Sequence[Statement]
     kept: dict[str, float] | None = getattr(connection, "kept_plans", None)
     if kept is None or connection.in_atomic_block or not any(one.named for one in statements):
         return _in_one_message(connection, statements)
+    old = time.monotonic() - PLAN_SECONDS
     try:
         for one in statements:
-            if one.named is not None:
-                _have_plan(connection, one.named, kept)
-        return _in_one_message(connection, [_by_name(one) for one in statements])
+            if one.named is not None and kept.get(one.named.name, NEVER) <= old:
+                _plan(connection, one.named, kept)
+        return _in_one_message(connection, statements, by_name=True)
     except DatabaseError as error:
         if sqlstate(error) not in (NO_SUCH_PLAN, PLAN_OUTLIVED):
             raise
@@ -138,30 +143,19 @@ def _with_plans(connection: BaseDatabaseWrapper, statements: Sequence[Statement]
         return _in_one_message(connection, statements)
 
 
-def _have_plan(connection: BaseDatabaseWrapper, named: Named, kept: dict[str, float]) -> None:
-    now = time.monotonic()
-    made = kept.get(named.name)
-    if made is not None and now - made < PLAN_SECONDS:
-        return
-    anew = f"DEALLOCATE {named.name}; " if made is not None else ""
+def _plan(connection: BaseDatabaseWrapper, named: Named, kept: dict[str, float]) -> None:
+    """Have the connection plan it, anew where the plan is old."""
+    anew = f"DEALLOCATE {named.name}; " if named.name in kept else ""
     try:
         with connection.cursor() as cursor:
             cursor.execute(f"{ONE_PLAN_FOR_ALL}; {anew}{named.preparation}")
     except DatabaseError as error:
         if sqlstate(error) != HAS_THAT_PLAN:
             raise
-    kept[named.name] = now
-
-
-def _by_name(one: Statement) -> Statement:
-    if one.named is None:
-        return one
-    return Statement(one.named.execution, one.arguments, one.converters, returns=one.returns)
+    kept[named.name] = time.monotonic()
 
 
 def _fetched(connection: BaseDatabaseWrapper, cursor: Any, statement: Statement) -> list[Row]:
-    if not statement.returns:
-        return []
     rows: list[Row] = cursor.fetchall()
     if not statement.converters:
         return rows

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
+from functools import cache
 
 from django.conf import settings
 from django.utils.functional import Promise
@@ -30,10 +31,15 @@ class Declaration:
 
 def declarations() -> dict[Flag, Declaration]:
     """All flags, in the order operators see them."""
+    return _declarations(skip_alternatives=settings.FEATURE_SKIP_ALTERNATIVES_FOR_VOICE)
+
+
+@cache
+def _declarations(*, skip_alternatives: bool) -> dict[Flag, Declaration]:
     return {
         Flag.SKIP_ALTERNATIVES_FOR_VOICE: Declaration(
             _("A wish that is not free is answered at once, without looking for other times."),
-            settings.FEATURE_SKIP_ALTERNATIVES_FOR_VOICE,
+            skip_alternatives,
         ),
         Flag.SLOT_HOLDS: Declaration(_("An offered slot is kept for the call that heard it."), True),
         Flag.PREWARM: Declaration(_("Free slots are fetched when a call begins."), True),

@@ -55,10 +55,11 @@ def forget() -> None:
 def explain(flag: Flag, *, company_id: int | None = None) -> tuple[bool, Origin]:
     """Whether the flag is on, and whose word that is."""
     chosen = _snapshot().settings
-    if company_id is not None and (flag.value, company_id) in chosen:
-        return chosen[flag.value, company_id], "company"
-    if (flag.value, None) in chosen:
-        return chosen[flag.value, None], "everyone"
+    # A flag is a string: its own name.
+    if company_id is not None and (flag, company_id) in chosen:
+        return chosen[flag, company_id], "company"
+    if (flag, None) in chosen:
+        return chosen[flag, None], "everyone"
     return declarations()[flag].default, "default"
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, date, datetime, timedelta
@@ -69,7 +70,7 @@ class Listing:
     def within(self, window: Window, place: Place) -> Listing:
         """The part of it that lies in a window inside its own."""
         low, high = (bound.timestamp() for bound in place.bounds(window.first, window.last))
-        starts = tuple(start for start in self.starts if low <= start < high)
+        starts = self.starts[bisect_left(self.starts, low) : bisect_left(self.starts, high)]
         return replace(self, starts=starts, first=window.first, last=window.last, blank=not starts)
 
     @property

@@ -46,6 +46,7 @@ class CalendarAccount(TenantModel):
 class Customer(TenantModel):
     """A person as one company knows them: by number, never across companies."""
 
+    company = models.ForeignKey(Company, on_delete=models.CASCADE, related_name="+", db_index=False)
     # NULL, not "", for a withheld number: two of them must not collide (incident 39).
     phone = models.CharField(_("phone"), max_length=16, null=True, blank=True)
     name = models.CharField(_("name"), max_length=80, blank=True)
@@ -87,10 +88,12 @@ class Appointment(TenantModel):
     }
     OPEN: ClassVar[tuple[str, ...]] = (Status.CONFIRMED, Status.REQUESTED)
 
+    # Columns that begin a composite index have none of their own: each costs every booking a write.
+    company = models.ForeignKey(Company, on_delete=models.CASCADE, related_name="+", db_index=False)
     reference = models.CharField(_("reference"), max_length=8, default=new_reference)
     branch = models.ForeignKey(Branch, on_delete=models.PROTECT, related_name="+")
     service = models.ForeignKey(Service, on_delete=models.PROTECT, related_name="+")
-    event_type = models.ForeignKey(EventType, on_delete=models.PROTECT, related_name="+")
+    event_type = models.ForeignKey(EventType, on_delete=models.PROTECT, related_name="+", db_index=False)
     customer = models.ForeignKey(
         Customer, on_delete=models.SET_NULL, null=True, blank=True, related_name="appointments"
     )
@@ -160,6 +163,7 @@ class BookingAttempt(TenantModel):
     }
     UNSETTLED: ClassVar[tuple[str, ...]] = (State.REQUESTED, State.SUBMITTING, State.UNKNOWN)
 
+    company = models.ForeignKey(Company, on_delete=models.CASCADE, related_name="+", db_index=False)
     kind = models.CharField(_("kind"), max_length=10, choices=Kind.choices)
     state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.REQUESTED)
     # The same wish again in the same call is the same attempt.
@@ -172,7 +176,7 @@ class BookingAttempt(TenantModel):
     owner = models.CharField(max_length=80, db_index=True)
     branch = models.ForeignKey(Branch, on_delete=models.PROTECT, related_name="+")
     service = models.ForeignKey(Service, on_delete=models.PROTECT, related_name="+")
-    event_type = models.ForeignKey(EventType, on_delete=models.PROTECT, related_name="+")
+    event_type = models.ForeignKey(EventType, on_delete=models.PROTECT, related_name="+", db_index=False)
     customer = models.ForeignKey(Customer, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
     # The appointment that came of it, or that is moved or cancelled.
     appointment = models.ForeignKey(
@@ -229,7 +233,8 @@ class BookingAttempt(TenantModel):
 class Hold(TenantModel):
     """An offered slot kept for one conversation until it expires. One row a seat, by constraint."""
 
-    event_type = models.ForeignKey(EventType, on_delete=models.CASCADE, related_name="+")
+    company = models.ForeignKey(Company, on_delete=models.CASCADE, related_name="+", db_index=False)
+    event_type = models.ForeignKey(EventType, on_delete=models.CASCADE, related_name="+", db_index=False)
     start = models.DateTimeField(_("start"))
     end = models.DateTimeField(_("end"))
     seat = models.PositiveSmallIntegerField(default=0)

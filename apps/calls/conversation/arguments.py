@@ -67,6 +67,8 @@ class Arguments:
 def _confirmed(args: Mapping[str, Any]) -> bool | None:
     for name in CONFIRMED:
         value = args.get(name)
+        if value is None:
+            continue
         if isinstance(value, bool):
             return value
         word = tolerance.text(value, limit=20).casefold().rstrip(".!")
@@ -82,7 +84,7 @@ def read(args: Mapping[str, Any]) -> Arguments:
     values: dict[str, str] = {}
     for field, names in ALIASES.items():
         for name in names:
-            said = tolerance.text(args.get(name))
+            said = tolerance.text(args[name]) if name in args else ""
             if (
                 said
                 and said.casefold() not in ("null", "none", "undefined")
