@@ -135,7 +135,7 @@ def _after_oclock(read: Tokens, hour: int, i: int, *, as_written: bool) -> tuple
     after = tokens[end + 1]
     if after.kind == v.UNIT and after.n == v.MINUTES:
         return clock(hour, minute.n, as_written=as_written), end + 2
-    if after.kind in (v.THING, v.UNIT, v.OCLOCK, v.MERIDIEM, v.TO, v.MONTH, v.HALF_A):
+    if after.kind in (v.THING, v.UNIT, v.OCLOCK, v.MERIDIEM, v.MONTH, v.HALF_A):
         return clock(hour, as_written=as_written), i
     return clock(hour, minute.n, as_written=as_written), end + 1
 
