@@ -108,7 +108,7 @@ ENTRIES: Final[tuple[Entry, ...]] = (
     (v.EXCEPT, 0, "außer ausgenommen"),
     (v.INSTEAD_OF, 0, "statt anstatt anstelle"),
     (v.CORRECTION, 0, "nein nee nö lieber besser sondern stattdessen quatsch korrektur entschuldigung"),
-    (v.CORRECTION, 0, "pardon doch vielmehr"),
+    (v.CORRECTION, 0, "pardon verzeihung doch vielmehr falsch moment warte"),
     (v.BREAK, 0, "aber jedoch allerdings"),
     (
         v.THING,
@@ -209,6 +209,9 @@ PHRASES: Final[tuple[Phrase, ...]] = (
     ("nächsten termin", _ASAP),
     ("nächster termin", _ASAP),
     ("nächste termin", _ASAP),
+    ("am liebsten", _NOTHING),  # its "am" would make a following "morgen" the morning
+    ("am allerliebsten", _NOTHING),
+    ("am besten", _NOTHING),
     ("so um", ((v.ABOUT, 0), (v.AT, 0))),
     ("so gegen", ((v.ABOUT, 0),)),
     ("um die", ((v.ABOUT, 0), (v.AT, 0))),
@@ -219,6 +222,8 @@ PHRASES: Final[tuple[Phrase, ...]] = (
     ("um den dreh", _NOTHING),
     ("ich meine", ((v.CORRECTION, 0),)),
     ("ich meinte", ((v.CORRECTION, 0),)),
+    ("das heißt", ((v.CORRECTION, 0),)),
+    ("im moment", _NOTHING),
     ("weiß nicht", _NOTHING),
     ("weiß ich nicht", _NOTHING),
     ("bin nicht sicher", _NOTHING),

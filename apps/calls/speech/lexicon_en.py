@@ -79,7 +79,7 @@ ENTRIES: Final[tuple[Entry, ...]] = (
     (v.MERIDIEM, v.PM_PART, "pm"),
     (v.NOT, 0, "not no"),
     (v.EXCEPT, 0, "except excluding"),
-    (v.CORRECTION, 0, "nope rather instead actually sorry"),
+    (v.CORRECTION, 0, "nope rather instead actually sorry wait"),
     (v.BREAK, 0, "but though"),
     (v.THING, 0, "people persons guests guest kids child children adults adult friends men women"),
     (v.THING, 0, "dollars euros bucks percent cents pounds times seconds appointments seats tickets tables"),
@@ -96,7 +96,7 @@ ENTRIES: Final[tuple[Entry, ...]] = (
     (
         v.FILLER,
         0,
-        "meant make it that can could do does work time dont doesnt you slot appointment opening wait",
+        "meant make it that can could do does work time dont doesnt you slot appointment opening",
     ),
     (v.FILLER, 0, "scratch busy anything any"),
 )
@@ -145,6 +145,7 @@ PHRASES: Final[tuple[Phrase, ...]] = (
     ("make it", ((v.CORRECTION, 0),)),
     ("make that", ((v.CORRECTION, 0),)),
     ("scratch that", ((v.CORRECTION, 0),)),
+    ("hold on", ((v.CORRECTION, 0),)),
     ("instead of", ((v.INSTEAD_OF, 0),)),
     ("rather than", ((v.INSTEAD_OF, 0),)),
     ("shortly before", ((v.ABOUT, 0),)),
