@@ -80,7 +80,7 @@ def is_hour(parser: Parser, term: Term) -> bool:
         return links > 0 or (after is not None and after.kind == v.ONWARDS) or before.text == "from"
     if term.text == "one":
         return first in LINKS and parser.last == CLOCK
-    if after is not None and after.kind == v.WORD and not after.broken:
+    if after is not None and after.kind == v.WORD and not after.parted:
         return False
     if first in LINKS or first == BARE:
         return parser.last == CLOCK or first == v.ELSE

@@ -17,9 +17,9 @@ def refuse_next(parser: Parser, term: Term) -> None:
     """ "nicht": what comes next is ruled out, or, at the end of a clause, what came last."""
     following = parser.peek(1)
     parser.at += 1
-    if following is not None and following.kind in MEANT and not following.broken:
+    if following is not None and following.kind in MEANT and not following.parted:
         parser.refusing = term.kind
-    elif term.text == "nicht" and (following is None or following.broken or following.kind in _ENDING):
+    elif term.text == "nicht" and (following is None or following.parted or following.kind in _ENDING):
         _rule_out_last(parser)
 
 
@@ -30,7 +30,7 @@ def refuse_last_or_next(parser: Parser, term: Term) -> None:
     if parser.last:
         _rule_out_last(parser)
     elif (
-        following is not None and following.kind == DAY and not following.broken and term.text not in _ASKING
+        following is not None and following.kind == DAY and not following.parted and term.text not in _ASKING
     ):
         parser.refusing = v.NOT
 

@@ -40,11 +40,12 @@ _MOVED_FROM: Final = 6  # so many terms may lie between "von" and "auf"
 class Term:
     """A day, a time, a part of the day, or a word between them.
 
-    ``broken``: a comma stands before it; ``n``: the bare number, part or token's number;
-    ``text``: the word, for relations whose languages differ.
+    ``broken``: a comma stands before it; ``parted``: or before the small words that lead to it
+    (", am Freitag"); ``n``: the bare number, part or token's number; ``text``: the word, for
+    relations whose languages differ.
     """
 
-    __slots__ = ("broken", "clock", "day", "kind", "n", "text")
+    __slots__ = ("broken", "clock", "day", "kind", "n", "parted", "text")
 
     def __init__(
         self,
@@ -58,6 +59,7 @@ class Term:
     ) -> None:
         self.kind = kind
         self.broken = broken
+        self.parted = broken
         self.n = n
         self.text = text
         self.day = day
@@ -67,30 +69,38 @@ class Term:
 def read_terms(read: Tokens, *, now: datetime, feasts: FeastTable) -> list[Term]:
     """The terms of a text, in order."""
     terms: list[Term] = []
-    tokens, texts, breaks = read.tokens, read.texts, read.breaks
     i = 0
+    parted = False  # a comma stands before a small word that is no term: "geht nicht, am Freitag"
     while i < read.count:
-        kind = tokens[i].kind
-        if feasts.starts(texts[i]):
-            end = _feast(read, i, terms, feasts)
-            if end > i:
-                i = end
-                continue
-        if _names_someone(read, i):  # "Frau Sonntag"
-            terms.append(Term(v.WORD, False))
-            i += 1
-        elif kind in _DATED and _of_birth(read, i):
-            found = read_day(read, i)
-            terms.append(Term(v.WORD, False))
-            i = found[1] if found is not None else i + 1
-        elif kind in _SPECIAL:
-            i = _SPECIAL[kind](read, i, terms, now)
-        elif kind in _RELATIONS:
-            terms.append(Term(kind, breaks[i], n=tokens[i].n, text=texts[i]))
-            i += 1
-        else:
-            i = _day_or_time(read, i, terms)
+        known = len(terms)
+        parted = parted or read.breaks[i]
+        i = _next_term(read, i, terms, now, feasts)
+        if len(terms) > known:
+            terms[known].parted = parted
+            parted = False
     return terms
+
+
+def _next_term(read: Tokens, i: int, terms: list[Term], now: datetime, feasts: FeastTable) -> int:
+    """Adds the term at ``i``, if there is one, and returns the token after it."""
+    kind = read.tokens[i].kind
+    if feasts.starts(read.texts[i]):
+        end = _feast(read, i, terms, feasts)
+        if end > i:
+            return end
+    if _names_someone(read, i):  # "Frau Sonntag"
+        terms.append(Term(v.WORD, False))
+        return i + 1
+    if kind in _DATED and _of_birth(read, i):
+        found = read_day(read, i)
+        terms.append(Term(v.WORD, False))
+        return found[1] if found is not None else i + 1
+    if kind in _SPECIAL:
+        return _SPECIAL[kind](read, i, terms, now)
+    if kind in _RELATIONS:
+        terms.append(Term(kind, read.breaks[i], n=read.tokens[i].n, text=read.texts[i]))
+        return i + 1
+    return _day_or_time(read, i, terms)
 
 
 def _feast(read: Tokens, i: int, terms: list[Term], feasts: FeastTable) -> int:
