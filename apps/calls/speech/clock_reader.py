@@ -114,7 +114,9 @@ def _from_pair(read: Tokens, i: int) -> tuple[Clock, int] | None:
     """ "siebzehn dreißig", "10 30", "three fifteen pm": an hour and, in steps of five, minutes."""
     first, second, following = read.tokens[i : i + 3]
     fits = second.m == v.LEADING_ZERO or (10 <= second.n <= 59 and second.n % 5 == 0)
-    if first.n > 24 or not fits or following.kind in (v.THING, v.UNIT, v.OCLOCK, v.MONTH, v.NUMBER):
+    if first.n > 24 or not fits or following.kind in (v.THING, v.UNIT, v.OCLOCK, v.NUMBER):
+        return None
+    if following.kind == v.MONTH and not read.month_has_day_behind(i + 2):
         return None
     said = clock(first.n, second.n, as_written=first.m == v.LEADING_ZERO)
     if following.kind in _MERIDIEMS and _is_meridiem(read, i + 2):
@@ -189,9 +191,13 @@ def _hour_after(
     return said, end
 
 
-_GERMAN_RELATIONS: Final = frozenset(
-    {"um", "gegen", "ab", "nach", "vor", "bis", "spaetestens", "fruehestens"}
+# Before a German time; "um" is an English filler as well.
+_GERMAN_ONLY: Final = frozenset(
+    {"gegen", "ab", "nach", "vor", "bis", "spaetestens", "fruehestens", "und", "oder"}
+    | {"uhr", "halb", "viertel", "dreiviertel"}
 )
+_GERMAN_CLUES: Final = {"de": _GERMAN_ONLY | {"um"}, "en": _GERMAN_ONLY}
+_CLUE_REACH: Final = 4  # tokens: "um fünf vor halb vier am …"
 _MERIDIEMS: Final = (v.MERIDIEM, v.AM)
 
 
@@ -206,8 +212,9 @@ def _is_meridiem(read: Tokens, i: int) -> bool:
         return True
     if following.kind == v.WEEKDAY:
         return read.texts[i + 1].endswith("day") or read.texts[i + 1].endswith("days")
-    if following.kind == v.WORD:  # "um 3 am Bahnhof", "3 am would be good"
-        return read.language == "en" or i < 2 or read.texts[i - 2] not in _GERMAN_RELATIONS
+    if following.kind == v.WORD:  # "um 3 am Bahnhof", "halb vier am Ostermontag", "3 am would be good"
+        clues = _GERMAN_CLUES.get(read.language, _GERMAN_ONLY)
+        return clues.isdisjoint(read.texts[max(0, i - _CLUE_REACH) : i])
     german = (v.ORDINAL, v.NUMBER, v.DATE, v.DOTTED, v.PART, v.MORGEN, v.WEEKEND, v.WHICH, v.EARLY)
     return following.kind not in german or read.texts[i + 1] in ("next", "this")
 

@@ -16,6 +16,7 @@ _LONGEST: Final = {v.DAYS: 1000, v.WEEKS: 150, v.MONTHS: 36, v.YEARS: 3}
 _DAYS_OF: Final = {v.DAYS: 1, v.WEEKS: 7, v.MONTHS: 30, v.YEARS: 365}
 _HALF_HOUR: Final = 30  # minutes
 _UNIT_MINUTES: Final = {v.MINUTES: 1, v.HOURS: 60}
+_NAMED: Final = (v.WEEKDAY, v.RELATIVE, v.WHICH, v.MORGEN)  # how a day to count from begins
 _HALF_AND_ONE: Final = ({v.HALF_PAST, v.ONE}, {v.HALF_A, v.ONE})
 
 
@@ -41,7 +42,10 @@ def read_in(read: Tokens, i: int) -> Found | None:
         last, after = tokens[after + 1], after + 2
     elif tokens[after].kind == v.NUMBER and tokens[after + 1].kind == v.UNIT:  # "in zwei, drei Tagen"
         last, after = tokens[after], after + 1
-    return _counted(read, after, number.n, last.n)
+    counted = _counted(read, after, number.n, last.n)
+    if counted is not None and read.texts[counted[1]] == "from" and tokens[counted[1] + 1].kind in _NAMED:
+        return counted[0], counted[1] + 1  # "come in a week from Tuesday"
+    return counted
 
 
 def read_within(read: Tokens, i: int) -> Found | None:
@@ -89,8 +93,7 @@ def read_count(read: Tokens, i: int) -> Found | None:
     if end > i + 2:  # "from now" is in it
         return counted
     link = tokens[end]
-    named = (v.WEEKDAY, v.RELATIVE, v.WHICH, v.MORGEN)
-    if read.texts[end] in ("from", "ab", "on", "after") and tokens[end + 1].kind in (*named, v.NOW):
+    if read.texts[end] in ("from", "ab", "on", "after") and tokens[end + 1].kind in (*_NAMED, v.NOW):
         return counted[0], end + 1 + (tokens[end + 1].kind == v.NOW)
     british = read.texts[i + 1] in ("week", "fortnight") and not read.breaks[end]
     if british and link.kind in (v.WEEKDAY, v.RELATIVE):

@@ -97,7 +97,7 @@ def _month(read: Tokens, i: int) -> Found | None:
     )
     if written and not read.breaks[i + 1] and not timed and read.texts[i] != "mai":
         before = tokens[i - 1].kind if i else ""
-        if number.kind == v.ORDINAL or before not in (v.ORDINAL, v.NUMBER):
+        if before not in (v.ORDINAL, v.NUMBER) or read.month_has_day_behind(end - 1):
             year, end = _year(read, end + 1)
             return Day(days.DATE, number.n, month, year), end
     if read.texts[i] in ("may", "mar") and (
@@ -118,6 +118,8 @@ def _number(read: Tokens, i: int) -> Found | None:
     if tokens[end].kind == v.OF and read.texts[end] == "of":
         end += 1
     if tokens[end].kind == v.MONTH and not read.breaks[end]:
+        if read.month_has_day_behind(end):  # "at three December 4th"
+            return None
         year, after = _year(read, end + 1)
         return Day(days.DATE, number.n, tokens[end].n, year), after
     before = read.texts[i - 1] if i else ""

@@ -98,7 +98,7 @@ ENTRIES: Final[tuple[Entry, ...]] = (
         0,
         "meant make it that can could do does work time dont doesnt you slot appointment opening",
     ),
-    (v.FILLER, 0, "scratch busy anything any"),
+    (v.FILLER, 0, "scratch busy anything any be"),
 )
 
 _ASAP: Final = ((v.ASAP, 0),)

@@ -80,6 +80,13 @@ class Tokens:
         self.breaks.append(broken)
         self.places.append(place)
 
+    def month_has_day_behind(self, i: int) -> bool:
+        """Whether the month at ``i`` is of a date like "December 3rd": a number before it is not its day."""
+        day, year = self.tokens[i + 1 : i + 3]
+        if self.breaks[i + 1] or day.kind not in (v.ORDINAL, v.NUMBER) or not 1 <= day.n <= 31:
+            return False
+        return day.kind == v.ORDINAL or (year.kind == v.NUMBER and 1900 <= year.n <= 2999)
+
     def close(self) -> Tokens:
         """No more tokens come."""
         self.count = len(self.tokens)
