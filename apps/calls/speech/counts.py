@@ -101,6 +101,21 @@ def read_count(read: Tokens, i: int) -> Found | None:
     return None
 
 
+def read_shift(read: Tokens, i: int) -> tuple[int, int] | None:
+    """ "der Tag nach", "zwei Wochen vor", "the day before": how many days from the day named next."""
+    tokens = read.tokens
+    number = tokens[i]
+    end = i + 1 if number.kind in (v.NUMBER, v.ONE) else i
+    unit, link = tokens[end], tokens[end + 1]
+    counted = end > i or read.texts[end] in ("tag", "day")
+    if unit.kind != v.UNIT or unit.n not in (v.DAYS, v.WEEKS) or not counted:
+        return None
+    if link.kind not in (v.AFTER, v.BEFORE) or read.breaks[end] or read.breaks[end + 1]:
+        return None
+    length = length_in_days(unit.n, number.n if end > i else 1)
+    return (length if link.kind == v.AFTER else -length), end + 2
+
+
 def week_after(read: Tokens, i: int) -> Found | None:
     """British "Tuesday week", "tomorrow fortnight": ``i`` stands behind the day."""
     token = read.tokens[i]

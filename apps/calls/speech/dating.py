@@ -62,6 +62,9 @@ def resolve(said: Sequence[Day], today: date) -> Dates:
         if start.kind == WEEKDAY and start.since[-1].bound == AFTER:
             on = since.first + timedelta(days=(start.n - since.first.weekday()) % 7)
             return Dates(on, on)
+        if start.kind == COUNT:  # "am Tag nach Ostern"
+            on = since.first + timedelta(days=start.n)
+            return clipped(on, on, today)
         today = since.first
     open_ended = next((day.bound for day in said if day.bound), 0)
     ends = next((day.end for day in said if day.end), ())

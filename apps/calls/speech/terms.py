@@ -8,7 +8,7 @@ from typing import Final
 from apps.calls.speech import days
 from apps.calls.speech import vocabulary as v
 from apps.calls.speech.clock_reader import read_clock
-from apps.calls.speech.counts import read_count, read_minutes, week_after
+from apps.calls.speech.counts import read_count, read_minutes, read_shift, week_after
 from apps.calls.speech.day_reader import read_day
 from apps.calls.speech.days import Day
 from apps.calls.speech.feasts import FeastTable
@@ -19,6 +19,7 @@ DAY: Final = "day"
 CLOCK: Final = "clock"
 BARE: Final = "bare"  # a bare number that may be an hour
 PART: Final = "part"
+SHIFT: Final = "shift"  # "am Tag nach": n days from the day that follows
 
 # Kinds that pass from token to term unchanged.
 _RELATIONS: Final = frozenset(
@@ -32,6 +33,7 @@ _TITLES: Final = frozenset(
     {"herr", "herrn", "frau", "familie", "doktor", "dr", "mr", "mrs", "ms", "name", "heisse"}
 )
 _DATED: Final = frozenset({v.DATE, v.DOTTED, v.NUMBER, v.ORDINAL, v.MONTH})
+_COUNTING: Final = frozenset({v.NUMBER, v.ONE, v.UNIT})
 _BIRTH: Final = frozenset({"geboren", "geburtsdatum", "geburtstag", "born", "birthday", "birthdate", "birth"})
 _BIRTH_REACH: Final = 3  # tokens
 _MOVED_FROM: Final = 6  # so many terms may lie between "von" and "auf"
@@ -78,7 +80,22 @@ def read_terms(read: Tokens, *, now: datetime, feasts: FeastTable) -> list[Term]
         if len(terms) > known:
             terms[known].parted = parted
             parted = False
-    return terms
+    return _without_shifts(terms)
+
+
+def _without_shifts(terms: list[Term]) -> list[Term]:
+    """ "am Tag nach Ostern" as one day; "an dem Tag nach 15 Uhr" only opens the time."""
+    merged: list[Term] = []
+    for term in terms:
+        shift = merged[-1] if merged and merged[-1].kind == SHIFT else None
+        if shift is not None and term.day is not None:
+            merged[-1] = Term(DAY, shift.broken, day=Day(days.COUNT, shift.n, since=(term.day,)))
+            merged[-1].parted = shift.parted
+            continue
+        if shift is not None:
+            shift.kind = v.AFTER if shift.n > 0 else v.BEFORE
+        merged.append(term)
+    return merged[:-1] if merged and merged[-1].kind == SHIFT else merged
 
 
 def _next_term(read: Tokens, i: int, terms: list[Term], now: datetime, feasts: FeastTable) -> int:
@@ -95,6 +112,10 @@ def _next_term(read: Tokens, i: int, terms: list[Term], now: datetime, feasts: F
         found = read_day(read, i)
         terms.append(Term(v.WORD, False))
         return found[1] if found is not None else i + 1
+    shift = read_shift(read, i) if kind in _COUNTING else None
+    if shift is not None and shift[0]:
+        terms.append(Term(SHIFT, read.breaks[i], n=shift[0]))
+        return shift[1]
     if kind in _SPECIAL:
         return _SPECIAL[kind](read, i, terms, now)
     if kind in _RELATIONS:
