@@ -14,6 +14,7 @@ _LOOK_BACK: Final = 6  # tokens
 _OFFSETS: Final = {v.THIS: 0, v.NEXT: 1, v.COMING: 1, v.OVERNEXT: 2}
 # "in den nächsten Tagen": so many days from today.
 _PLURALS: Final = {"tage": 7, "tagen": 7, "days": 7, "wochen": 28, "weeks": 28, "monaten": 90, "months": 90}
+_MOST_OFFERED: Final = 10  # "der zweite" picks a time that was offered; a later ordinal is a date
 _DAY_PREPOSITIONS: Final = (v.AM, v.THE, v.OF, v.BETWEEN, v.TO, v.FROM, v.UNTIL)
 _ON_THE: Final = frozenset({"am", "vom", "zum", "on"})
 _BEFORE_THE: Final = frozenset({"on", "bis", "ab", "vor", "nach", "zwischen", "fuer", "for", "auf"})
@@ -160,9 +161,23 @@ def _ordinal(read: Tokens, i: int) -> Found | None:
     on_the = kind_before == v.THE and i > 1 and read.texts[i - 2] in _BEFORE_THE
     listed = kind_before in (v.AND, v.OR, v.TO) or (kind_before == v.ORDINAL and read.breaks[i])
     continued = listed and ordinal.m != v.SPELLED
-    if alone or placed or on_the or continued or kind_before == v.WEEKDAY:
+    late = kind_before == v.THE and ordinal.n > _MOST_OFFERED  # "der vierundzwanzigste"
+    if alone or placed or on_the or continued or late or kind_before == v.WEEKDAY or _date_follows(read, end):
         return Day(days.DAY_OF_MONTH, ordinal.n), end
     return None
+
+
+def _date_follows(read: Tokens, i: int) -> bool:
+    """Whether the link at ``i`` leads on to a date: "3. bis 5. Dezember", "dritter oder vierter Zwölfter"."""
+    tokens = read.tokens
+    if tokens[i].kind not in (v.TO, v.AND, v.OR) or read.breaks[i]:
+        return False
+    end = i + 1
+    while tokens[end].kind == v.THE:
+        end += 1
+    if tokens[end].kind == v.DATE:
+        return True
+    return tokens[end].kind == v.ORDINAL and tokens[end + 1].kind in (v.MONTH, v.ORDINAL)
 
 
 def _weekday_before(read: Tokens, i: int) -> bool:

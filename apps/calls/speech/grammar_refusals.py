@@ -68,9 +68,21 @@ def _rule_out_days(parser: Parser, alternative: Alternative) -> None:
 
 def correct(parser: Parser, term: Term) -> None:
     """ "nein, lieber": a new statement, when there is something to correct."""
+    following = parser.peek(1)
     parser.at += 1
-    if parser.statement.excluded or len(parser.statement.alternatives) > 1 or parser.last:
+    behind = term.n > 0 and (following is None or following.parted)
+    if behind and len(parser.statement.alternatives) > 1:
+        _correct_with_last(parser)
+    elif parser.statement.excluded or len(parser.statement.alternatives) > 1 or parser.last:
         parser.current = Alternative()
         parser.statement = Statement([parser.current])
         parser.statements.append(parser.statement)
     parser.settled("")
+
+
+def _correct_with_last(parser: Parser) -> None:
+    """ "Montag, Dienstag meine ich": what was said last corrects what was said before it."""
+    alternatives = parser.statement.alternatives
+    if alternatives[-1] is parser.current and not parser.current.link:
+        parser.statement = Statement([alternatives.pop()])
+        parser.statements.append(parser.statement)
