@@ -137,6 +137,7 @@ _HANDLERS: Final[dict[str, Callable[[Parser, Term], None]]] = {
     v.OF: _between,
     v.NOT: refuse_next,
     v.EXCEPT: refuse_next,
+    v.NEITHER: refuse_next,
     v.NOT_FITTING: refuse_last_or_next,
     v.INSTEAD_OF: drop_next,
     v.THAN: drop_next,

@@ -100,7 +100,7 @@ def _refuse_day(parser: Parser, day: Day) -> None:
         following is not None
         and following.kind == DAY
         and not following.broken
-        and explains([day], following.day or day)
+        and (explains([day], following.day or day) or parser.refusing == v.NEITHER)
     ):
         return
     if following is not None and following.kind in (v.OR, v.AND) and after is not None and after.kind == DAY:

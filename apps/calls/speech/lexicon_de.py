@@ -106,6 +106,7 @@ ENTRIES: Final[tuple[Entry, ...]] = (
     (v.OCLOCK, 0, "uhr h"),
     (v.NOT, 0, "nicht kein keine keinen keinem"),
     (v.EXCEPT, 0, "außer ausgenommen"),
+    (v.NEITHER, 0, "weder"),
     (v.INSTEAD_OF, 0, "statt anstatt anstelle"),
     (v.CORRECTION, 0, "nein nee nö lieber besser sondern stattdessen quatsch korrektur entschuldigung"),
     (v.CORRECTION, 0, "pardon verzeihung doch vielmehr falsch moment warte"),
@@ -122,10 +123,11 @@ ENTRIES: Final[tuple[Entry, ...]] = (
     (v.LABEL, 0, "nummer nr hausnummer zimmernummer raum platz tisch linie bus station gruppe kabine haus"),
     (v.LABEL, 0, "kundennummer rufnummer telefonnummer handynummer postleitzahl plz code straße str gleis"),
     (v.LABEL, 0, "auftragsnummer terminnummer weg allee paragraph paragraf version"),
+    (v.SOFT, 0, "oh"),  # a sigh, or the zero of "three oh five" (see tokens)
     (
         v.FILLER,
         0,
-        "äh ähm öh öhm eh ehm hm hmm mhm ah ach oh na naja tja also ja jo jawohl okay ok gut gerne",
+        "äh ähm öh öhm eh ehm hm hmm mhm ah ach na naja tja also ja jo jawohl okay ok gut gerne",
     ),
     (
         v.FILLER,

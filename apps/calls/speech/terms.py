@@ -24,6 +24,7 @@ SHIFT: Final = "shift"  # "am Tag nach": n days from the day that follows
 # Kinds that pass from token to term unchanged.
 _RELATIONS: Final = frozenset(
     {v.ABOUT, v.FROM, v.UNTIL, v.TO, v.AFTER, v.BEFORE, v.OF, v.BETWEEN, v.AND, v.OR, v.ELSE, v.NOT, v.EXCEPT}
+    | {v.NEITHER}
     | {v.NOT_FITTING, v.INSTEAD_OF, v.CORRECTION, v.LATER, v.EARLIER, v.THAN, v.BREAK, v.WORD, v.ONWARDS}
 )
 # Before these a bare number is a time.

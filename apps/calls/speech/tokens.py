@@ -18,8 +18,9 @@ _SCAN: Final = re.compile(
     (?P<meridiem>[ap]\.[ ]?m\b\.?)
   | (?P<word>[^\W\d_]+)
   | (?P<iso>\d{4}(?:-\d{1,2}-\d{1,2}|/\d{1,2}/\d{1,2})(?!\d))
-        (?:(?:t|[ ](?=\d{2}:))(?P<clock>\d{2}:\d{2})(?::\d{2})?(?:[.,]\d{1,6})?
-           (?P<offset>z|[+-]\d{2}:?\d{2})?)?
+        (?:(?:(?P<joint>t)|[ ](?=\d{2}:))(?P<clock>\d{2}:\d{2})(?::\d{2})?(?:[.,]\d{1,6})?
+           # no offset in "2026-12-03 14:00-16:00", a range
+           (?P<offset>z|\+\d{2}:?\d{2}|(?(joint)|(?<=:\d{2}:\d{2}))-\d{2}:?\d{2})?)?
   | (?P<date>\d{1,2}\.\d{1,2}\.(?:\d{4}|\d{2})(?![\d:.]))
   | (?P<dashed>\d{1,2}-\d{1,2}-\d{4}(?!\d))
   | (?P<daymonth>\d{1,2}\.\d{1,2}\.(?!\d))
@@ -158,6 +159,9 @@ def _resolve(scanned: Tokens) -> Tokens:
                     token = _ABOUT
                 elif written in _ABBREVIATED and _dated(scanned, i + 1):
                     token = _ABBREVIATED[written]
+                elif written == "oh" and _minute_after_zero(scanned, i):
+                    i += 1
+                    token, written = Token(v.NUMBER, tokens[i].n, v.LEADING_ZERO), texts[i]
                 else:
                     i += 1
                     continue
@@ -192,6 +196,14 @@ def _dated(scanned: Tokens, i: int) -> bool:
     return i < len(scanned.tokens) and (
         scanned.tokens[i].kind == v.DATE or (scanned.tokens[i].kind == v.ORDINAL and scanned.breaks[i])
     )
+
+
+def _minute_after_zero(scanned: Tokens, i: int) -> bool:
+    """Whether "oh" is the zero of "three oh five", and not a sigh."""
+    around = scanned.tokens[max(0, i - 1) : i + 2]
+    if len(around) < 3 or scanned.breaks[i] or scanned.breaks[i + 1]:
+        return False
+    return around[0].kind == around[2].kind == v.NUMBER and around[0].n <= 23 and 1 <= around[2].n <= 9
 
 
 def _told(scanned: Tokens, i: int) -> bool:

@@ -68,6 +68,7 @@ THE: Final = "the"
 ONE: Final = "one"  # the article: "in einer Woche", "ein Uhr"
 NOT: Final = "not"
 EXCEPT: Final = "except"
+NEITHER: Final = "neither"
 NOT_FITTING: Final = "not fitting"  # "geht nicht": about what was said before
 INSTEAD_OF: Final = "instead of"
 CORRECTION: Final = "correction"
