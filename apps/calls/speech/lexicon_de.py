@@ -229,6 +229,8 @@ PHRASES: Final[tuple[Phrase, ...]] = (
     ("wollte ich sagen", ((v.CORRECTION, 1),)),
     ("das heißt", ((v.CORRECTION, 0),)),
     ("im moment", _NOTHING),
+    ("von uns", ((v.THING, 0),)),
+    *((f"{which} mal", ((v.WORD, 0),)) for which in ("erste", "ersten", "zweite", "zweiten", "dritten")),
     ("weiß nicht", _NOTHING),
     ("weiß ich nicht", _NOTHING),
     ("bin nicht sicher", _NOTHING),

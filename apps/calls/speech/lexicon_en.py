@@ -147,6 +147,8 @@ PHRASES: Final[tuple[Phrase, ...]] = (
     ("make that", ((v.CORRECTION, 0),)),
     ("scratch that", ((v.CORRECTION, 0),)),
     ("hold on", ((v.CORRECTION, 0),)),
+    ("of us", ((v.THING, 0),)),
+    ("straight away", ((v.NOW, 0),)),
     ("instead of", ((v.INSTEAD_OF, 0),)),
     ("rather than", ((v.INSTEAD_OF, 0),)),
     ("shortly before", ((v.ABOUT, 0),)),

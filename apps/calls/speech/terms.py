@@ -34,6 +34,7 @@ _TITLES: Final = frozenset(
     {"herr", "herrn", "frau", "familie", "doktor", "dr", "mr", "mrs", "ms", "name", "heisse"}
 )
 _DATED: Final = frozenset({v.DATE, v.DOTTED, v.NUMBER, v.ORDINAL, v.MONTH})
+_STREETS: Final = frozenset({"street", "road", "avenue", "lane", "drive"})
 _COUNTING: Final = frozenset({v.NUMBER, v.ONE, v.UNIT})
 _BIRTH: Final = frozenset({"geboren", "geburtsdatum", "geburtstag", "born", "birthday", "birthdate", "birth"})
 _BIRTH_REACH: Final = 3  # tokens
@@ -172,7 +173,7 @@ def _number(read: Tokens, i: int, terms: list[Term], now: datetime) -> int:
     tokens, texts, breaks = read.tokens, read.texts, read.breaks
     before = tokens[i - 1].kind if i and not breaks[i] else ""
     placed = before in _PLACING or (i > 0 and tokens[i - 1].kind == v.AT)  # "um, äh, zehn"
-    if before == v.LABEL or (i > 0 and texts[i - 1] == "nr"):
+    if tokens[i + 1].kind != v.OCLOCK and _labelled(read, i):
         terms.append(Term(v.WORD, breaks[i]))
         return i + 1
     found = read_day(read, i) or read_count(read, i)
@@ -201,6 +202,16 @@ def _number(read: Tokens, i: int, terms: list[Term], now: datetime) -> int:
     clock = Clock(number.n, as_written=number.m == v.LEADING_ZERO, exists=number.n <= 23)
     terms.append(Term(BARE, breaks[i], n=number.n, text=texts[i], clock=clock))
     return i + 1
+
+
+def _labelled(read: Tokens, i: int) -> bool:
+    """ "Tisch 12", "Zimmer 5", "die Kundennummer lautet 10 45", "12 Main Street"."""
+    tokens, texts = read.tokens, read.texts
+    if i and not read.breaks[i] and (tokens[i - 1].kind == v.LABEL or texts[i - 1] in ("nr", "zimmer")):
+        return True
+    if i > 1 and tokens[i - 1].kind == v.WORD and tokens[i - 2].kind == v.LABEL and not read.breaks[i]:
+        return tokens[i + 1].kind in (v.NUMBER, "")
+    return tokens[i + 1].kind == v.WORD and texts[i + 2] in _STREETS and not read.breaks[i + 2]
 
 
 def _article(read: Tokens, i: int, terms: list[Term], now: datetime) -> int:
