@@ -19,7 +19,7 @@ from apps.calls.speech.terms import BARE, CLOCK, DAY, PART, Term
 
 # "um fünf rum" and "von neun an" stand behind, these before or behind.
 _BEHIND: Final = frozenset({"rum", "herum", "ish", "an", "onwards", "onward", "aufwaerts"})
-_EITHER_SIDE: Final = frozenset({"fruehestens", "spaetestens", "at", "circa", "ungefaehr", "etwa"})
+_EITHER_SIDE: Final = frozenset({"fruehestens", "spaetestens", "latest", "at", "circa", "ungefaehr", "etwa"})
 
 
 def parse(terms: list[Term]) -> list[Statement]:

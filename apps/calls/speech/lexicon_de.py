@@ -47,7 +47,7 @@ ENTRIES: Final[tuple[Entry, ...]] = (
     (v.MORGEN, 0, "morgen"),
     (v.PART, v.EARLY_PART, "früh frühs morgens frühmorgens"),
     (v.PART, v.MORNING, "vormittag vormittags vormittage"),
-    (v.PART, v.MIDDAY, "mittag mittags mittagszeit"),
+    (v.PART, v.MIDDAY, "mittag mittags mittagszeit mittagspause"),
     (v.PART, v.AFTERNOON, "nachmittag nachmittags nachmittage"),
     (v.PART, v.EVENING, "abend abends spätabends frühabends"),
     (v.PART, v.NIGHT, "nacht nachts"),
@@ -123,11 +123,10 @@ ENTRIES: Final[tuple[Entry, ...]] = (
     (v.LABEL, 0, "nummer nr hausnummer zimmernummer raum platz tisch linie bus station gruppe kabine haus"),
     (v.LABEL, 0, "kundennummer rufnummer telefonnummer handynummer postleitzahl plz code straße str gleis"),
     (v.LABEL, 0, "auftragsnummer terminnummer weg allee paragraph paragraf version"),
-    (v.SOFT, 0, "oh"),  # a sigh, or the zero of "three oh five" (see tokens)
     (
         v.FILLER,
         0,
-        "äh ähm öh öhm eh ehm hm hmm mhm ah ach na naja tja also ja jo jawohl okay ok gut gerne",
+        "äh ähm öh öhm eh ehm hm hmm mhm ah ach oh na naja tja also ja jo jawohl okay ok gut gerne",
     ),
     (
         v.FILLER,
@@ -230,7 +229,6 @@ PHRASES: Final[tuple[Phrase, ...]] = (
     ("das heißt", ((v.CORRECTION, 0),)),
     ("im moment", _NOTHING),
     ("von uns", ((v.THING, 0),)),
-    *((f"{which} mal", ((v.WORD, 0),)) for which in ("erste", "ersten", "zweite", "zweiten", "dritten")),
     ("weiß nicht", _NOTHING),
     ("weiß ich nicht", _NOTHING),
     ("bin nicht sicher", _NOTHING),

@@ -56,7 +56,7 @@ ENTRIES: Final[tuple[Entry, ...]] = (
     (v.AT, 0, "at"),
     (v.ABOUT, 0, "around about approximately roughly approx ish"),
     (v.FROM, 0, "since"),
-    (v.UNTIL, 0, "by"),
+    (v.UNTIL, 0, "by latest"),
     (v.TO, 1, "to till until through thru"),
     (v.AFTER, 0, "past after"),
     (v.BEFORE, 0, "before"),

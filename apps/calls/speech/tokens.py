@@ -48,6 +48,8 @@ _DASH: Final = Token(v.TO, 2)
 _ABOUT: Final = Token(v.ABOUT)
 _MONEY: Final = Token(v.THING)
 _MERIDIEMS: Final = {"a": Token(v.MERIDIEM, v.AM_PART), "p": Token(v.MERIDIEM, v.PM_PART)}
+# Fillers that may mean something behind a number: "three oh five", "zum zweiten Mal".
+_COUNTING: Final = {"oh": Token(v.SOFT), "mal": _WORD}
 _WRITTEN: Final = {str(n): Token(v.NUMBER, n, v.DIGITS) for n in range(100)} | {
     f"0{n}": Token(v.NUMBER, n, v.LEADING_ZERO) for n in range(10)
 }
@@ -118,7 +120,9 @@ def _scan(text: str) -> Tokens:
             if token is None:
                 token = _WORD
             elif token.kind == v.FILLER:
-                continue
+                if not _counts_behind(scanned, written):
+                    continue
+                token = _COUNTING[written]
         elif group == "break":
             broken = True
             continue
@@ -132,6 +136,14 @@ def _scan(text: str) -> Tokens:
         add(token, written, broken, place)
         broken = False
     return scanned
+
+
+def _counts_behind(scanned: Tokens, filler: str) -> bool:
+    """Whether a filler is one no more behind the number that was just scanned."""
+    before = scanned.tokens[-1].kind if scanned.tokens and filler in _COUNTING else ""
+    if filler == "oh":
+        return before == v.NUMBER
+    return before == v.ORDINAL and scanned.texts[-2:-1] in (["zum"], ["beim"], ["das"])
 
 
 def _resolve(scanned: Tokens) -> Tokens:

@@ -16,6 +16,7 @@ from apps.calls.speech.vocabulary import (
     PART,
     RELATIVE,
     SOFT,
+    THREE_QUARTERS,
     WEEKDAY,
     Phrase,
     Token,
@@ -26,6 +27,9 @@ from apps.calls.speech.vocabulary import (
 )
 
 _PHRASES: Final[tuple[Phrase, ...]] = (*lexicon_de.PHRASES, *lexicon_en.PHRASES)
+
+
+_BEFORE_HOURS: Final = {"halb": HALF, "dreiviertel": THREE_QUARTERS}
 
 
 def _build_words() -> dict[str, Token]:
@@ -56,8 +60,9 @@ def _build_joined() -> dict[str, tuple[Token, ...]]:
         number = "ein" if n == 1 else german(n)
         for key in spellings(number + "uhr"):
             joined[key] = (Token(NUMBER, n), Token(OCLOCK))
-        for key in spellings("halb" + german(n)):
-            joined[key] = (Token(HALF), Token(NUMBER, n))
+        for word, kind in _BEFORE_HOURS.items():
+            for key in spellings(word + german(n)):
+                joined[key] = (Token(kind), Token(NUMBER, n))
     joined["fruehmorgen"] = (Token(PART, EARLY_PART),)
     return joined
 
