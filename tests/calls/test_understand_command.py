@@ -81,6 +81,12 @@ def test_objects_bring_their_own_moment_and_language(stdin: Callable[[bytes], No
     assert third["missing"] == ["date", "time"]
 
 
+def test_a_blank_line_among_objects_has_its_line_too(stdin: Callable[[bytes], None]) -> None:
+    stdin(b'{"text": "morgen"}\n\n{"text": "heute"}\n')
+    lines = [json.loads(line) for line in run("--jsonl", now=NOW)]
+    assert [line["date_from"] for line in lines] == ["2026-11-26", None, "2026-11-25"]
+
+
 def test_the_zone_decides_which_day_it_is() -> None:
     (line,) = run("heute", "--json", now="2026-11-25T23:30:00+01:00", timezone="Asia/Tokyo")
     assert json.loads(line)["date_from"] == "2026-11-26"
@@ -98,6 +104,10 @@ def test_a_moment_without_offset_is_on_the_wall_clock_of_the_zone() -> None:
         (b'{"text": "heute"}\n[]', "line 2: not an object with a text"),
         (b'{"text": 5}', "line 1: not an object with a text"),
         (b'{"text": "x", "now": "gestern"}', "line 1: now is not an ISO time: gestern"),
+        (
+            b'{"text": "x", "now": "9999-12-31T23:59:00Z"}',
+            "line 1: now is not an ISO time: 9999-12-31T23:59:00Z",
+        ),
         (b'{"text": "x", "lang": "fr"}', "line 1: lang is neither de nor en: fr"),
     ],
 )
@@ -106,7 +116,7 @@ def test_a_bad_line_is_named(stdin: Callable[[bytes], None], content: bytes, mes
     with pytest.raises(CommandError) as raised:
         run("--jsonl", now=NOW)
     assert str(raised.value) == message
-    assert raised.value.returncode == 1
+    assert raised.value.returncode == 2
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from django.core.management.base import CommandError, CommandParser
 
+from apps.calls.speech.months import LAST_YEAR
 from apps.calls.speech.say import say_wish
 from apps.calls.speech.understand import understand
 from apps.core.commands import OneLineCommand
@@ -19,6 +20,7 @@ from apps.scheduling.wish import Reading, Wish
 
 LANGUAGES: Final = ("de", "en")
 BAD_USAGE: Final = 2
+EARLIEST_YEAR: Final = 1900
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,7 @@ def _utterances(options: dict[str, Any]) -> Iterator[Utterance]:
         try:
             yield _utterance(line, now=now, zone=zone, language=options["language"])
         except ValueError as error:
-            raise CommandError(f"line {number}: {error}") from None
+            raise CommandError(f"line {number}: {error}", returncode=BAD_USAGE) from None
 
 
 def _lines() -> Iterable[str]:
@@ -94,7 +96,9 @@ def _lines() -> Iterable[str]:
 
 
 def _utterance(line: str, *, now: datetime, zone: tzinfo, language: str) -> Utterance:
-    """One line of ``--jsonl``; raises ``ValueError`` with a sentence for the operator."""
+    """One line of ``--jsonl``, a blank one says nothing; raises ``ValueError`` with a sentence."""
+    if not line.strip():
+        return Utterance("", now, language)
     try:
         said = json.loads(line)
     except (ValueError, RecursionError):
@@ -123,6 +127,8 @@ def _zone(name: str) -> tzinfo:
 def _moment(iso: str, zone: tzinfo) -> datetime:
     """An ISO time in the zone; without an offset it is the zone's wall clock."""
     moment = datetime.fromisoformat(iso)
+    if not EARLIEST_YEAR <= moment.year <= LAST_YEAR:  # there is no calendar to count in beyond
+        raise ValueError
     return moment.replace(tzinfo=zone) if moment.tzinfo is None else moment.astimezone(zone)
 
 
