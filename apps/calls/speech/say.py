@@ -7,10 +7,11 @@ zone. What ``say_start`` says, ``understand`` gives back. No phrase from here re
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from typing import Literal
 
 from apps.calls.speech.catalogue import mark_word, plural, text, word
+from apps.calls.speech.days import SOON_DAYS
 from apps.calls.speech.moments import (
     Case,
     say_date,
@@ -194,7 +195,8 @@ def _label(day: str, moment: time, *, language: str) -> str:
 def _say_understood(wish: Wish, *, now: datetime, language: str) -> str:
     if len(wish.preferred) > 1:
         return _say_preferred(wish.preferred, now=now, language=language)
-    if not wish.asap:
+    any_day = (now.date(), now.date() + timedelta(days=SOON_DAYS))
+    if not wish.asap or (wish.date_from, wish.date_to) != any_day:  # "möglichst früh am Freitag"
         return say_window(wish, now=now, language=language, day_part=bool(wish.day_part), near=False)
     soon = text("as soon as possible", language=language)
     hours = say_hours(wish, language=language, day_part=bool(wish.day_part))

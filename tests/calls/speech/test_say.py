@@ -292,6 +292,11 @@ def test_a_window_is_said(window: Reading, day_part: bool, german: str, english:
             "As soon as possible.",
         ),
         (
+            Wish(TUESDAY, TUESDAY, asap=True),
+            "Am Dienstag, dem 1. Dezember.",
+            "On Tuesday, December 1st.",
+        ),
+        (
             Wish(
                 TUESDAY,
                 TUESDAY,
