@@ -80,7 +80,8 @@ def is_hour(parser: Parser, term: Term) -> bool:
         return links > 0 or (after is not None and after.kind == v.ONWARDS) or before.text == "from"
     if term.text == "one":
         return first in LINKS and parser.last == CLOCK
-    if first in (v.OR, v.TO) and parser.last == CLOCK:
+    moved = before is not None and before.text == "auf"  # "von zehn auf elf verschieben"
+    if moved or (first in (v.OR, v.TO) and parser.last == CLOCK):
         return True
     if after is not None and after.kind == v.WORD and not after.parted:
         return False

@@ -311,7 +311,7 @@ def _early(read: Tokens, i: int, terms: list[Term], now: datetime) -> int:
 def _the(read: Tokens, i: int, terms: list[Term], now: datetime) -> int:
     """ "von Montag auf Dienstag": the day it is moved to replaces the one it was."""
     if read.texts[i] == "auf" and any(term.kind == v.OF for term in terms[-_MOVED_FROM:]):
-        terms.append(Term(v.CORRECTION, read.breaks[i]))
+        terms.append(Term(v.CORRECTION, read.breaks[i], text=read.texts[i]))
     return i + 1
 
 
