@@ -188,7 +188,9 @@ class _Target:
             if self.first <= day <= self.last and day not in self.excluded:
                 placed = candidates.between(day, self.low, self.high)
                 inside = [one for one in placed if not self._is_echo(one)]
-                inside.sort(key=self._inside_key)
+                if self.is_point:
+                    inside.sort(key=self._point_key)
+                # A stretch of the day is taken as it passes, also where the clock is set back in it.
                 for one in inside:
                     yield day, one
 
@@ -239,10 +241,8 @@ class _Target:
                 return choice
         return None
 
-    def _inside_key(self, one: Placed) -> tuple[int, ...]:
-        if self.is_point:
-            return (abs(one[0] - self.middle), one[0] * self.lean, one[1])
-        return (one[0], one[1])
+    def _point_key(self, one: Placed) -> tuple[int, ...]:
+        return (abs(one[0] - self.middle), one[0] * self.lean, one[1])
 
     def _outside_key(self, day: int, one: Placed, clocks: Sequence[int]) -> tuple[int, ...]:
         minute = one[0]
@@ -304,14 +304,26 @@ def _why(target: _Target, days: Days, *, rules: Rules) -> Reason | None:
     closed = {opening.why_closed(date.fromordinal(day)) for day in wished}
     if len(closed) == 1 and (only := closed.pop()) is not None:
         return only
+    if _is_too_soon(target, days, wished, rules=rules):
+        return "too_soon"
     if any(days.placed(day) for day in wished):
         return "taken"
-    left = [slot.start for day in wished for slot in days.slots(day) if slot.seats > 0]
-    inside = [start for start in left if target.low <= _minute(start.astimezone(zone).time()) <= target.high]
-    if inside and all(rules.now < start < rules.now + rules.notice for start in inside):
-        return "too_soon"
+    left = any(slot.seats > 0 for day in wished for slot in days.slots(day))
     # Full are days wholly ahead on which the branch is open by its own hours, with nothing left, when the
     # calendar has something later or sold out: else it may as well not look so far ahead.
     known_open = opening.hours and any(opening.spans(date.fromordinal(day)) for day in wished)
     looks_ahead = any(day >= wished[-1] for day in days.listed)
     return "full" if wished[0] > today and known_open and looks_ahead and not left else None
+
+
+def _is_too_soon(target: _Target, days: Days, wished: Sequence[int], *, rules: Rules) -> bool:
+    """Whether something inside the wish is left, and all of that within the notice."""
+    zone, earliest = rules.opening.zone, rules.now + rules.notice
+    # Most wishes begin after it: of those no slot is looked at.
+    if earliest.astimezone(zone).toordinal() < wished[0]:
+        return False
+    ahead = (slot for day in wished for slot in days.slots(day) if slot.seats > 0 and slot.start > rules.now)
+    clocks = ((one.start, _minute(one.start.astimezone(zone).time())) for one in ahead)
+    inside = (start for start, minute in clocks if target.low <= minute <= target.high)
+    first = next(inside, None)
+    return first is not None and first < earliest and all(start < earliest for start in inside)

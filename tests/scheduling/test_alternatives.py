@@ -263,6 +263,14 @@ def test_in_autumn_a_time_that_comes_twice_means_the_first() -> None:
     assert (found.matches, said(found.nearest)) == ((), ["Sun 04:00"])
 
 
+def test_in_autumn_a_day_is_taken_as_it_passes_through_the_hour_that_comes_twice() -> None:
+    day = date(2026, 10, 25)
+    earlier, later = at("02:30", day), at("02:00", day, fold=1)
+    assert later - earlier == timedelta(minutes=30)
+    (first,) = ranked(wish(day=day), [Slot(earlier), Slot(later)], limit=1).matches
+    assert first.start == earlier
+
+
 def test_instants_are_compared_not_hands_of_the_clock() -> None:
     """Incident 41: in the hour that comes twice, the past looks like the future."""
     day = date(2026, 10, 25)
@@ -331,6 +339,16 @@ def test_too_short_notice_is_said_only_of_what_is_free_and_too_soon() -> None:
     hour = timedelta(minutes=60)
     assert ranked(wish("09:30", day=MONDAY), free, notice=hour).reason == "too_soon"
     assert ranked(wish(day=MONDAY), free, notice=hour).reason == "too_soon"
+    # It is free, only not for somebody who calls now: "nothing is free at half past nine" would be wrong.
+    later_today = [*free, *slots("15:00", day=MONDAY)]
+    assert ranked(wish("09:30", day=MONDAY), later_today, notice=hour).reason == "too_soon"
+    # Of a window not all of which is too soon, something else is in the way of the rest.
+    others = [
+        *slots("09:30", day=MONDAY),
+        *slots("10:30", day=MONDAY, held=True),
+        *slots("15:00", day=MONDAY),
+    ]
+    assert ranked(wish("09:00", "11:00", day=MONDAY), others, notice=hour).reason == "taken"
     # In the afternoon nothing is free, and that has nothing to do with the notice.
     assert ranked(wish("15:00", day=MONDAY), free, notice=hour).reason is None
     # What is over is not "too soon".
