@@ -63,8 +63,9 @@ class Found:
 class Search:
     """One search. ``refused`` starts are never offered; ``moving`` is the appointment to be moved.
 
-    ``only_inside``: nobody wants to hear what lies outside the wish. ``keeps_later``: the starts are kept
-    with the answer that names them, not before.
+    ``only_inside``: nobody wants to hear what lies outside the wish. ``beside`` starts are offered in the
+    same breath: not named twice, and still kept. ``keeps_later``: the starts are kept with the answer that
+    names them, not before.
     """
 
     place: Place
@@ -75,6 +76,7 @@ class Search:
     moving: Appointment | None = None
     limit: int = 2
     only_inside: bool = False
+    beside: frozenset[datetime] = frozenset()
     keeps_later: bool = False
 
     def run(self) -> Found:
@@ -200,7 +202,7 @@ class Search:
                 (datetime.fromtimestamp(one.start, UTC), datetime.fromtimestamp(one.end, UTC))
                 for one in taken.busy
             ),
-            refused=self.refused,
+            refused=self.refused | self.beside,
             limit=self.limit,
         )
         wished = self._window(0)

@@ -9,6 +9,7 @@ import pytest
 
 from apps.calls.models import Call
 from apps.flags.registry import Flag
+from apps.scheduling.models import Hold
 from apps.tenants.scoping import all_companies, company_scope
 from tests.calls.conftest import account
 from tests.factories import Business
@@ -126,6 +127,15 @@ def test_after_two_refusals_another_time_of_day_and_another_day_are_offered(phon
     thrice = refuse(phone)
     assert thrice["say"].endswith("Sonst kann Sie auch jemand zurückrufen.")
     assert the_call().refusals == 3
+
+
+def test_another_time_of_day_and_another_day_are_both_held_for_the_call(phone: Phone) -> None:
+    phone.function("check_availability", when="Mittwoch um halb drei")
+    refuse(phone)
+    offered = starts(refuse(phone))
+    assert len(offered) == 2
+    with all_companies():
+        assert sorted(Hold.objects.values_list("start", flat=True)) == sorted(offered)
 
 
 def test_a_day_that_stands_goes_without_saying(phone: Phone) -> None:

@@ -31,8 +31,7 @@ def otherwise(asked: Search) -> Found | None:
     searched = None
     for wish in (_other_time(asked.wish, heard), _other_day(asked.wish, heard)):
         if len(chosen) < asked.limit:
-            refused = asked.refused.union(chosen)
-            found = replace(asked, wish=wish, limit=1, only_inside=True, refused=refused).run()
+            found = replace(asked, wish=wish, limit=1, only_inside=True, beside=frozenset(chosen)).run()
             chosen += found.matches
             keeping += found.keeping
             searched = found.searched
