@@ -195,7 +195,11 @@ def _statements(
 ) -> list[Statement]:
     """The calendar's lock, and one statement a start, which returns a row when it is kept."""
     now = timezone.now()
-    own = {hold.start for hold in taken.holds if hold.owner == owner}
+    alive = {hold.start: hold.at > taken.now for hold in taken.holds if hold.owner == owner}
+    expired = [start for start in starts if alive.get(start.timestamp()) is False]
+    if expired:
+        # Somebody else may have it by now: it is asked for like any other.
+        release_starts(place, expired, owner=owner)
     mine: dict[str, Any] = {
         "company": current_company_id(),
         "calendar": place.event_type_id,
@@ -206,7 +210,7 @@ def _statements(
         _lock.bound(calendar=place.event_type_id),
         *(
             _prolong.bound(begins=start, **mine)
-            if start.timestamp() in own
+            if alive.get(start.timestamp())
             else insert.bound(
                 begins=start,
                 ends=start + place.duration,

@@ -99,6 +99,19 @@ def test_its_own_expired_hold_is_alive_again_when_it_is_offered_again(
     assert held(practice) == [("10:00", "call:1")]
 
 
+def test_its_own_expired_hold_stays_dead_when_another_call_was_faster(
+    practice: Business, clock: time_machine.Traveller
+) -> None:
+    keep(practice, [TEN], owner="call:1")
+    clock.shift(timedelta(seconds=130))
+
+    def somebody_is_faster() -> None:
+        assert keep(practice, [TEN], owner="call:2") == {TEN}
+
+    assert keep(practice, [TEN], owner="call:1", read=somebody_is_faster) == set()
+    assert held(practice) == [("10:00", "call:2")]
+
+
 def test_there_are_as_many_holds_as_seats(practice: Business) -> None:
     kept = [keep(practice, [TEN], owner=f"call:{number}", seats=2) for number in range(3)]
     assert kept == [{TEN}, {TEN}, set()]
