@@ -39,8 +39,7 @@ def keep(
 
     ``starts`` says how many seats are left of each, ``taken`` is what was read before they were chosen
     (without ``moving_id``). Whoever was faster since then is noticed: the calendar's row is locked, so
-    that of two overlapping offers one is kept, and what was booked since then is counted. So is another
-    company that shares the calendar, by the constraint.
+    that of two overlapping offers one is kept, and what was booked since then is counted.
     """
     if not starts:
         return set()

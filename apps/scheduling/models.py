@@ -231,7 +231,10 @@ class BookingAttempt(TenantModel):
 
 
 class Hold(TenantModel):
-    """An offered slot kept for one conversation until it expires. One row a seat, by constraint."""
+    """An offered slot kept for one conversation until it expires. One row a seat, by constraint.
+
+    Of the company: what others who use the event type have offered is not known to it, nor in its way.
+    """
 
     company = models.ForeignKey(Company, on_delete=models.CASCADE, related_name="+", db_index=False)
     event_type = models.ForeignKey(EventType, on_delete=models.CASCADE, related_name="+", db_index=False)
@@ -247,9 +250,11 @@ class Hold(TenantModel):
         verbose_name = _("hold")
         verbose_name_plural = _("holds")
         constraints = [
-            models.UniqueConstraint(fields=["event_type", "start", "seat"], name="one_hold_per_seat"),
             models.UniqueConstraint(
-                fields=["event_type", "start", "owner"], name="one_hold_per_owner_and_start"
+                fields=["company", "event_type", "start", "seat"], name="one_hold_per_seat"
+            ),
+            models.UniqueConstraint(
+                fields=["company", "event_type", "start", "owner"], name="one_hold_per_owner_and_start"
             ),
         ]
         indexes = [models.Index(fields=["company", "owner"], name="hold_by_owner")]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TypeVar
 
@@ -160,8 +160,6 @@ class Search:
             with transaction.atomic():
                 holds.lock(self.place)
                 ranking, kept, taken = self._choose(listing)
-            if kept and not self._free(ranking).keys() <= kept:
-                ranking = _only(ranking, kept)
         holds.settle(self.place, kept, owner=self.asker.owner, taken=taken)
         return ranking
 
@@ -214,12 +212,3 @@ class Search:
 
     def _ranked(self, listing: Listing, taken: Occupancy, rules: Rules) -> Ranking:
         return rank(self.wish, taken.slots(listing, self.place, owner=self.asker.owner), rules=rules)
-
-
-def _only(ranking: Ranking, kept: set[datetime]) -> Ranking:
-    """The ranking with what could be kept alone."""
-    return replace(
-        ranking,
-        matches=tuple(slot for slot in ranking.matches if slot.start in kept),
-        nearest=tuple(slot for slot in ranking.nearest if slot.start in kept),
-    )

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 import time_machine
-from django.db import connections
+from django.db import IntegrityError, connections
 from django.utils import timezone
 
 from apps.scheduling import holds, occupancy
 from apps.scheduling.availability import Window
 from apps.scheduling.models import Hold
-from apps.tenants.scoping import all_companies, company_scope
+from apps.tenants.scoping import company_scope
 from tests.factories import Business
 from tests.scheduling.calendars import WEDNESDAY, at
 from tests.scheduling.engine import place_of
@@ -157,14 +157,23 @@ def test_of_many_calls_that_are_offered_overlapping_starts_at_once_one_keeps_the
     assert len(held(practice)) == 1
 
 
-def test_a_company_that_shares_the_calendar_cannot_hold_the_same_seat_and_learns_nothing_of_it(
+def test_two_companies_with_the_same_event_type_hold_the_same_start_each_for_a_call_of_its_own(
     practice: Business, linden: Business
 ) -> None:
+    """Incident 1. A company that could not keep its offer would make it to its next caller too."""
+    assert keep(practice, [TEN], owner="call:1") == {TEN}
+    assert keep(linden, [TEN], owner="call:1") == {TEN}
+    assert keep(linden, [TEN], owner="call:2") == set()
+    assert (held(practice), held(linden)) == ([("10:00", "call:1")],) * 2
+
+
+def test_the_database_itself_takes_one_hold_a_seat(practice: Business) -> None:
     keep(practice, [TEN], owner="call:1")
-    assert keep(linden, [TEN], owner="call:1") == set()
-    assert held(linden) == []
-    with all_companies():
-        assert Hold.objects.count() == 1
+    with company_scope(practice.company.pk):
+        row = Hold.objects.get()
+        row.pk, row.owner = None, "call:2"
+        with pytest.raises(IntegrityError):
+            row.save()
 
 
 # --- Letting go ---------------------------------------------------------------------------------

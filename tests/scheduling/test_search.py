@@ -337,6 +337,17 @@ def test_somebody_who_is_faster_between_looking_and_keeping_changes_the_offer(
     assert len(looked) == 2
 
 
+def test_what_another_company_with_the_same_event_type_has_offered_takes_nothing_from_this_ones_callers(
+    practice: Business, linden: Business
+) -> None:
+    """Incident 1: nothing of another company is in an answer, its holds neither."""
+    assert said(search(linden, wish("10:00")).matches) == ["Wed 10:00"]
+    assert said(search(practice, wish()).matches) == held(practice) == ["Wed 09:00", "Wed 10:00"]
+    second = search(practice, wish("10:00"), owner="call:2", phone="+491700000001")
+    assert second.matches == ()
+    assert held(linden) == ["Wed 10:00"]
+
+
 def test_the_limit_is_how_many_are_offered(practice: Business) -> None:
     assert said(search(practice, wish(), limit=3).matches) == ["Wed 09:00", "Wed 10:00", "Wed 11:00"]
     assert said(search(practice, wish(), limit=1, owner="call:2", phone=None).matches) == ["Wed 11:45"]
