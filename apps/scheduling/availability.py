@@ -232,7 +232,10 @@ def _ask(
             deadline=deadline,
             booking_uid_to_reschedule=moving_uid or None,
         )
-        listing = _listing(answer, window, asked_at=asked_at, expires=asked_at + lifetime)
+        # An answer that took longer than it may live must not be dead on arrival: whoever its asker was,
+        # they ask again.
+        expires = max(asked_at + lifetime, time.time() + min(lifetime, UNSETTLED_SECONDS))
+        listing = _listing(answer, window, asked_at=asked_at, expires=expires)
         _keep(exact, listing)
         return listing
 
