@@ -39,7 +39,8 @@ def warm(place: Place) -> bool:
     account = place.calendar.account_id
     if runtime.budget(account).blocked_for() > 0:
         return False
-    if caching.add(f"warmed:{account}:{place.event_type_id}", 1, seconds=EVERY_SECONDS) is False:
+    # Without a cache there is nothing to warm, and nobody knows when it was warmed last.
+    if not caching.add(f"warmed:{account}:{place.event_type_id}", 1, seconds=EVERY_SECONDS):
         return False
     try:
         found = availability.fetch_ahead(place, patience=PATIENCE, priority=Priority.SWEEP)

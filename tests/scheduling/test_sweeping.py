@@ -88,6 +88,15 @@ def test_without_spare_budget_nothing_is_asked_and_nothing_fails(
     assert len(windows(sandbox)) == 1
 
 
+def test_without_a_cache_nothing_is_asked_however_often_it_is_swept(
+    practice: Business, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(caching, "add", lambda *args, **values: None)
+    for _ in range(3):
+        sweep(practice)
+    assert windows(sandbox) == []
+
+
 def test_an_account_that_was_told_to_wait_is_left_alone(practice: Business, sandbox: SandboxServer) -> None:
     runtime.budget(practice.calendar.pk).block(seconds=30)
     with company_scope(practice.company.pk):
