@@ -243,11 +243,7 @@ def reject(
         )
         if moved and not code.startswith("unavailable"):
             # What could only not be asked is still offered to its caller, and kept.
-            holds.drop(
-                Hold.objects.filter(
-                    event_type_id=attempt.event_type_id, start=attempt.start, owner=attempt.owner
-                )
-            )
+            _drop_hold(attempt)
         if moved and (told or before == State.UNKNOWN):
             lost_wish.send(sender=BookingAttempt, attempt=attempt)
         if moved:
@@ -262,6 +258,16 @@ def leave_unknown(attempt: BookingAttempt, *, code: str, check_at: datetime) -> 
     with transaction.atomic():
         raise_version([attempt.event_type_id])
         moved = move_attempt(attempt, to=State.UNKNOWN, error_code=code[:40], check_at=check_at, checks=0)
+        if moved:
+            # The attempt takes up its seat by now: with the hold beside it, it would take up two.
+            _drop_hold(attempt)
     if moved:
         log.warning("attempt_unknown", attempt=attempt.pk, code=code)
     return moved
+
+
+def _drop_hold(attempt: BookingAttempt) -> None:
+    """Give back what was kept for this very attempt."""
+    holds.drop(
+        Hold.objects.filter(event_type_id=attempt.event_type_id, start=attempt.start, owner=attempt.owner)
+    )

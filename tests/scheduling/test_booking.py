@@ -25,6 +25,7 @@ from apps.scheduling.calcom.reading import parse_booking
 from apps.scheduling.models import Appointment, BookingAttempt, Customer, Hold
 from apps.tenants.scoping import company_scope
 from tests.factories import API_KEY, CALLER, Business, make_appointment
+from tests.scheduling.calendars import wish
 from tests.scheduling.engine import (
     LATER,
     START,
@@ -37,6 +38,7 @@ from tests.scheduling.engine import (
     the_attempt,
     version,
 )
+from tests.scheduling.test_search import search
 
 State = BookingAttempt.State
 Status = Appointment.Status
@@ -385,6 +387,20 @@ def test_an_error_after_which_nothing_is_to_be_seen_is_pending_and_never_sent_ag
     assert not is_quiet(practice)
     assert book(practice).settled == "pending"
     assert (posts(sandbox), standing()) == (1, [])
+
+
+def test_a_booking_that_may_stand_takes_up_one_seat_and_not_another_for_its_hold(
+    practice: Business, sandbox: SandboxServer
+) -> None:
+    practice.service.capacity = 2
+    with company_scope(practice.company.pk):
+        practice.service.save()
+    assert search(practice, wish("14:00")).matches == (START,)
+    sandbox.faults.add("status", method="POST", status=500)
+    assert book(practice).settled == "pending"
+    assert the_attempt(practice).state == State.UNKNOWN
+    assert search(practice, wish("14:00"), owner="call:2", phone=None).matches == (START,)
+    assert search(practice, wish("14:00"), owner="call:3", phone=None).matches == ()
 
 
 def test_a_read_replica_that_lags_makes_it_pending_and_reconciliation_sees_it(
