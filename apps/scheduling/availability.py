@@ -123,6 +123,12 @@ def fetch_ahead(place: Place, *, patience: float, priority: Priority) -> Listing
     return young() or _ask(place, window, "", ahead=True, patience=patience, priority=priority, look=young)
 
 
+def is_settling(place: Place) -> bool:
+    """Whether the calendar changed so lately that its own list may not show it yet."""
+    raised = place.raised_at
+    return raised is not None and timezone.now() - raised < timedelta(seconds=UNSETTLED_SECONDS)
+
+
 # --- The two layers -----------------------------------------------------------------------------
 
 
@@ -198,8 +204,7 @@ def _raw(place: Place, window: Window, moving_uid: str, *, patience: float, prio
 
 def _lifetime(place: Place) -> float:
     """Seconds an answer asked for now may live."""
-    raised = place.raised_at
-    if raised is not None and timezone.now() - raised < timedelta(seconds=UNSETTLED_SECONDS):
+    if is_settling(place):
         return float(min(UNSETTLED_SECONDS, settings.AVAILABILITY_TTL))
     return float(settings.AVAILABILITY_TTL)
 

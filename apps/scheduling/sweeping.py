@@ -39,6 +39,10 @@ def warm(place: Place) -> bool:
     account = place.calendar.account_id
     if runtime.budget(account).blocked_for() > 0:
         return False
+    if availability.is_settling(place):
+        # What is fetched now lives five seconds, and nothing else would be for a minute. That change has
+        # sweeps of its own.
+        return False
     # Without a cache there is nothing to warm, and nobody knows when it was warmed last.
     if not caching.add(f"warmed:{account}:{place.event_type_id}", 1, seconds=EVERY_SECONDS):
         return False

@@ -67,12 +67,30 @@ def test_a_calendar_is_warmed_at_most_once_a_minute_however_often_it_changes(
         pytest.skip("SQLite alone: Redis forgets by a clock that the test cannot move")
     for _ in range(3):
         raise_version([practice.event_type.pk])
+        clock.shift(timedelta(seconds=5))
         sweep(practice)
-        clock.shift(timedelta(seconds=15))
+        clock.shift(timedelta(seconds=10))
     assert len(windows(sandbox)) == 1
-    clock.shift(timedelta(seconds=20))
+    clock.shift(timedelta(seconds=25))
     sweep(practice)
     assert len(windows(sandbox)) == 2
+
+
+def test_of_changes_in_quick_succession_the_last_ones_sweep_warms(
+    practice: Business, sandbox: SandboxServer, clock: time_machine.Traveller
+) -> None:
+    raise_version([practice.event_type.pk])
+    clock.shift(timedelta(seconds=4))
+    raise_version([practice.event_type.pk])
+    clock.shift(timedelta(seconds=1))
+    sweep(practice)
+    assert windows(sandbox) == []
+    clock.shift(timedelta(seconds=4))
+    sweep(practice)
+    clock.shift(timedelta(seconds=50))
+    assert said(search(practice, wish("10:00")).matches) == ["Wed 10:00"]
+    assert windows(sandbox)[0] == ("2026-01-05", "2026-01-26")
+    assert len(windows(sandbox)) == 1
 
 
 def test_without_spare_budget_nothing_is_asked_and_nothing_fails(
