@@ -116,7 +116,7 @@ def test_a_bad_line_is_named(stdin: Callable[[bytes], None], content: bytes, mes
     with pytest.raises(CommandError) as raised:
         run("--jsonl", now=NOW)
     assert str(raised.value) == message
-    assert raised.value.returncode == 2
+    assert raised.value.returncode == 1
 
 
 @pytest.mark.parametrize(

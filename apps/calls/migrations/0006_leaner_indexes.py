@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('calls', '0005_told_to_wait'),
-        ('scheduling', '0004_leaner_indexes'),
+        ('scheduling', '0003_attempt_asked_uid'),
         ('services', '0002_empty_calendars'),
         ('tenants', '0002_row_security'),
     ]

@@ -84,7 +84,7 @@ def _utterances(options: dict[str, Any]) -> Iterator[Utterance]:
         try:
             yield _utterance(line, now=now, zone=zone, language=options["language"])
         except ValueError as error:
-            raise CommandError(f"line {number}: {error}", returncode=BAD_USAGE) from None
+            raise CommandError(f"line {number}: {error}") from None
 
 
 def _lines() -> Iterable[str]:
