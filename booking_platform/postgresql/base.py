@@ -25,6 +25,7 @@ from django.db.backends.postgresql import base
 from django.db.utils import InterfaceError, OperationalError
 
 from apps.core import deadline, watchdog
+from apps.core.errors import sqlstate
 from apps.tenants import context
 
 T = TypeVar("T")
@@ -42,6 +43,7 @@ HEALTH_SECONDS = 0.5
 
 FIRST_ANSWER_SECONDS = 1.0
 """The same for a first message that asks more than that."""
+TOOK_TOO_LONG = "57014"
 
 STEP_MS = 250
 """Limits are announced in steps, so that a transaction of quick statements says its limit once."""
@@ -118,17 +120,21 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def first_question(self, ask: Callable[[], T]) -> T:
         """Ask what only reads. As a kept connection's first question it says whether that is still there:
-        one that is lost, or does not answer at once, is given up, and the question is put to a new one."""
+        one that is lost, or says nothing, is given up, and the question is put to a new one. A server that
+        is merely slow says so itself, and is asked again."""
         if self.connection is None or not self.health_check_enabled or self.health_check_done:
             return ask()
         self.health_check_done = True
+        left = deadline.seconds_left()
+        soon = FIRST_ANSWER_SECONDS if left is None else min(left, FIRST_ANSWER_SECONDS)
         try:
-            with self._watch(FIRST_ANSWER_SECONDS):
+            with deadline.in_force(deadline.Deadline.after(soon)):
                 return ask()
-        except (OperationalError, InterfaceError):
-            if not self.connection.closed:
+        except (OperationalError, InterfaceError) as error:
+            if self.connection.closed:
+                self.close()
+            elif sqlstate(error) != TOOK_TOO_LONG:
                 raise
-        self.close()
         return ask()
 
     # Where a transaction ends, what was announced in it ends too; a savepoint's end takes back what was

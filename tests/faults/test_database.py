@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import pytest
@@ -235,19 +235,30 @@ def test_a_kept_connection_that_was_lost_meanwhile_costs_the_caller_nothing(
 
 
 @pytest.mark.postgres
-def test_a_question_that_fails_on_a_connection_that_stands_is_not_asked_again(practice: Business) -> None:
+@pytest.mark.parametrize(
+    ("question", "times", "error"),
+    [
+        ("DO $$ BEGIN RAISE lock_not_available; END $$", 1, OperationalError),
+        ("SELECT pg_sleep(1.2)", 2, None),
+    ],
+)
+def test_a_server_that_is_merely_slow_is_asked_again_and_one_that_refuses_is_not(
+    practice: Business, question: str, times: int, error: type[Exception] | None
+) -> None:
     connection.ensure_connection()
+    kept = connection.connection
     connection.health_check_enabled, connection.health_check_done = True, False
     asked = []
 
-    def question() -> None:
-        asked.append(1)
+    def ask() -> None:
+        asked.append(question)
         with connection.cursor() as cursor:
-            cursor.execute("SET LOCAL statement_timeout = 1; SELECT pg_sleep(5)")
+            cursor.execute(question)
 
-    with pytest.raises(OperationalError):
-        connection.first_question(question)  # type: ignore[attr-defined]
-    assert len(asked) == 1
+    with nullcontext() if error is None else pytest.raises(error):
+        connection.first_question(ask)  # type: ignore[attr-defined]
+    assert len(asked) == times
+    assert connection.connection is kept
 
 
 def end_on_the_server(pid: int) -> None:
