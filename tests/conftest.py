@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -112,6 +113,7 @@ def forget_everything() -> None:
     redis = runtime.redis_client()
     if redis is None:
         cache.clear()
+        shutil.rmtree(settings.DATA_DIR / "shared", ignore_errors=True)
     else:
         cache.delete_pattern("*")  # type: ignore[attr-defined]
         short_lived = [*redis.scan_iter(match="limits:*", count=1_000), "bp:circuits", "bp:blocks"]

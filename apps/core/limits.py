@@ -1,17 +1,23 @@
 """Rate limits, and the budget of requests to an upstream account. Nothing here ever waits.
 
 Counting is the sliding window counter of the ``limits`` library, atomic in Redis. The strategy is
-part of every key: two strategies on one key end in ``WRONGTYPE``. While Redis does not answer, each
-process counts for itself; that is counted and never raises.
+part of every key: two strategies on one key end in ``WRONGTYPE``. Without Redis the processes of the
+machine count in files. While Redis does not answer, each process counts for itself; that is counted
+and never raises.
 """
 
 from __future__ import annotations
 
+import hashlib
+import struct
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
-from typing import TypeVar
+from math import floor
+from pathlib import Path
+from typing import BinaryIO, TypeVar
 
 import redis
 from limits import RateLimitItem, RateLimitItemPerSecond
@@ -20,6 +26,7 @@ from limits.storage import MemoryStorage, RedisStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
 
 from apps.core.errors import PlatformError
+from apps.core.shared_files import locked
 from apps.core.shared_state import EMPTY, Record, RedisHealth, SharedRecords
 
 T = TypeVar("T")
@@ -64,18 +71,72 @@ class _Window(RateLimitItemPerSecond):
         return "/".join([STRATEGY, *(str(name) for name in identifiers), str(self.multiples)])
 
 
-class RateLimits:
-    """Counters in Redis (``client``), or in this process when it is ``None`` or does not answer."""
+class _FileStorage(MemoryStorage):
+    """The counts of ``MemoryStorage``, in files that all processes of the machine share.
 
-    def __init__(self, *, client: redis.Redis | None = None, health: RedisHealth | None = None) -> None:
+    A file holds the number of the running window, how many the one before had, and how many it has. A
+    disk that takes no file: this process counts for itself.
+    """
+
+    _COUNTS = struct.Struct("<qqq")
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self._folder = folder
+
+    def acquire_sliding_window_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
+        with suppress(OSError), locked(self._path(key)) as file:
+            now = time.time()
+            before, current = self._counts(file, int(now // expiry))
+            if floor(before * (1 - now / expiry % 1) + current) + amount > limit:
+                return False
+            file.seek(0)
+            file.write(self._COUNTS.pack(int(now // expiry), before, current + amount))
+            return True
+        return super().acquire_sliding_window_entry(key, limit, expiry, amount)
+
+    def get_sliding_window(self, key: str, expiry: int) -> tuple[int, float, int, float]:
+        with suppress(OSError), locked(self._path(key)) as file:
+            now = time.time()
+            before, current = self._counts(file, int(now // expiry))
+            left = (1 - now / expiry % 1) * expiry
+            return before, left if before else 0.0, current, left + expiry
+        return super().get_sliding_window(key, expiry)
+
+    def _counts(self, file: BinaryIO, window: int) -> tuple[int, int]:
+        """How many the window before had, and how many this one has."""
+        written = file.read(self._COUNTS.size)
+        if len(written) < self._COUNTS.size:
+            return 0, 0
+        counted, before, current = self._COUNTS.unpack(written)
+        if counted == window:
+            return before, current
+        return (current if counted == window - 1 else 0), 0
+
+    def _path(self, key: str) -> Path:
+        return self._folder / hashlib.sha256(key.encode()).hexdigest()[:40]
+
+
+class RateLimits:
+    """Counters in Redis (``client``), or in this process when it does not answer; without a client in
+    the files of ``folder``, if there is one."""
+
+    def __init__(
+        self,
+        *,
+        client: redis.Redis | None = None,
+        health: RedisHealth | None = None,
+        folder: Path | None = None,
+    ) -> None:
         self.health = health or RedisHealth()
-        self._local = SlidingWindowCounterRateLimiter(MemoryStorage())
+        storage = MemoryStorage() if folder is None or client is not None else _FileStorage(folder)
+        self._local = SlidingWindowCounterRateLimiter(storage)
         self._shared: SlidingWindowCounterRateLimiter | None = None
         if client is not None:
-            storage = RedisStorage(
+            shared = RedisStorage(
                 "redis://", connection_pool=client.connection_pool, key_prefix="limits", wrap_exceptions=True
             )
-            self._shared = SlidingWindowCounterRateLimiter(storage)
+            self._shared = SlidingWindowCounterRateLimiter(shared)
 
     def allow(self, key: str, rate: Rate) -> Decision:
         """Count one under ``key`` unless that would exceed ``rate``. A refusal is not counted."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from pathlib import Path
 
 import redis
 from django.conf import settings
@@ -27,22 +28,33 @@ def redis_health() -> RedisHealth:
     return RedisHealth()
 
 
+def _folder() -> Path:
+    """Where an installation without Redis keeps what its processes count and know of calendars."""
+    folder: Path = settings.DATA_DIR / "shared"
+    return folder
+
+
+def _records(kind: str) -> SharedRecords:
+    file = _folder() / f"{kind}.json"
+    return SharedRecords(f"bp:{kind}", client=redis_client(), health=redis_health(), file=file)
+
+
 @lru_cache(maxsize=1)
 def circuits() -> SharedRecords:
     """The states of all breakers."""
-    return SharedRecords("bp:circuits", client=redis_client(), health=redis_health())
+    return _records("circuits")
 
 
 @lru_cache(maxsize=1)
 def blocks() -> SharedRecords:
     """The accounts that upstream has told to wait."""
-    return SharedRecords("bp:blocks", client=redis_client(), health=redis_health())
+    return _records("blocks")
 
 
 @lru_cache(maxsize=1)
 def rate_limits() -> RateLimits:
     """The counters of all limits."""
-    return RateLimits(client=redis_client(), health=redis_health())
+    return RateLimits(client=redis_client(), health=redis_health(), folder=_folder() / "limits")
 
 
 @lru_cache(maxsize=1)

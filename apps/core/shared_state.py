@@ -1,9 +1,10 @@
 """Small records that all processes share: a breaker's state, an account's block.
 
 A record is a short JSON object under a name. With Redis all records of one kind are the fields of
-one hash, so they can be listed without scanning keys; without Redis, or while Redis does not
-answer, they live in this process. A dead Redis degrades, is counted, and never raises: after an
-error it is left alone for ``SULK_SECONDS``, so that its timeout is not paid on every call.
+one hash, so they can be listed without scanning keys; without Redis they are one file of the machine.
+While Redis does not answer, they live in this process. A dead Redis degrades, is counted, and never
+raises: after an error it is left alone for ``SULK_SECONDS``, so that its timeout is not paid on every
+call.
 
 A change is a pure function of the old record, applied by compare-and-set in one short Lua script.
 So there is one implementation of every rule, whatever the storage, and changes that several
@@ -18,11 +19,15 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
+
+from apps.core.shared_files import change_json
 
 T = TypeVar("T")
 Record: TypeAlias = Mapping[str, Any]
@@ -86,9 +91,9 @@ class RedisHealth:
 
 
 class SharedRecords:
-    """The records of one kind, in the Redis hash ``name`` or in this process.
+    """The records of one kind, in the Redis hash ``name``, in ``file``, or in this process.
 
-    ``client`` is bytes or text; ``None`` keeps everything in this process.
+    ``client`` is bytes or text; ``None`` keeps everything in the file, or in this process without one.
     """
 
     def __init__(
@@ -97,10 +102,12 @@ class SharedRecords:
         *,
         client: redis.Redis | None = None,
         health: RedisHealth | None = None,
+        file: Path | None = None,
         memo_seconds: float = MEMO_SECONDS,
     ) -> None:
         self.name = name
         self.health = health or RedisHealth()
+        self._file = file if client is None else None
         self._client = client
         self._swap = client.register_script(_SWAP) if client is not None else None
         self._memo_seconds = memo_seconds
@@ -129,8 +136,7 @@ class SharedRecords:
                 self.health.failed(error)
             else:
                 return self._remember(key, record)
-        with self._lock:
-            return self._remember(key, self._local.get(key, EMPTY))
+        return self._remember(key, self._outside_redis(lambda records: records.get(key, EMPTY)))
 
     def change(self, key: str, rule: Change[T]) -> T:
         """Apply ``rule`` atomically; an empty new record is removed. ``rule`` may run several times."""
@@ -146,15 +152,17 @@ class SharedRecords:
                         return result
             except redis.RedisError as error:
                 self.health.failed(error)
-        with self._lock:
-            before = self._local.get(key, EMPTY)
-            after, result = rule(before)
+
+        def apply(records: dict[str, Record]) -> T:
+            after, result = rule(records.get(key, EMPTY))
             if after:
-                self._local[key] = after
+                records[key] = after
             else:
-                self._local.pop(key, None)
+                records.pop(key, None)
             self._remember(key, after)
             return result
+
+        return self._outside_redis(apply)
 
     def all(self) -> dict[str, Record]:
         """Every record there is."""
@@ -164,8 +172,15 @@ class SharedRecords:
                 return {_text(key): _decode(value) for key, value in client.hgetall(self.name).items()}
             except redis.RedisError as error:
                 self.health.failed(error)
+        return self._outside_redis(dict)
+
+    def _outside_redis(self, use: Callable[[dict[str, Record]], T]) -> T:
+        """Let ``use`` work on the records of the machine, or of this process, while nobody else does."""
         with self._lock:
-            return dict(self._local)
+            if self._file is not None:
+                with suppress(OSError):
+                    return change_json(self._file, use)
+            return use(self._local)
 
     def _usable(self) -> redis.Redis | None:
         return self._client if self.health.usable else None

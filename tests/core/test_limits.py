@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 import redis
@@ -87,6 +89,34 @@ def test_processes_share_their_counts(live_client: redis.Redis, name: str) -> No
     here, there = RateLimits(client=live_client), RateLimits(client=live_client)
     assert allowed([here.allow(name, Rate.per_minute(4)) for _ in range(3)]) == 3
     assert allowed([there.allow(name, Rate.per_minute(4)) for _ in range(3)]) == 1
+
+
+def test_without_redis_processes_share_their_counts_in_files(tmp_path: Path) -> None:
+    here, there = RateLimits(folder=tmp_path), RateLimits(folder=tmp_path)
+    with time_machine.travel(NOON, tick=False) as clock:
+        assert allowed([here.allow("a", Rate.per_minute(4)) for _ in range(3)]) == 3
+        assert allowed([there.allow("a", Rate.per_minute(4)) for _ in range(3)]) == 1
+        assert there.left("a", Rate.per_minute(4)) == 0
+        assert not here.look("a", Rate.per_minute(4)).allowed
+        assert here.allow("b", Rate.per_minute(4)).allowed
+        clock.shift(90)
+        assert here.left("a", Rate.per_minute(4)) == 2
+        clock.shift(60)
+        assert there.left("a", Rate.per_minute(4)) == 4
+
+
+def test_many_at_once_get_exactly_the_amount_from_files(tmp_path: Path) -> None:
+    limits = [RateLimits(folder=tmp_path) for _ in range(8)]
+    with time_machine.travel(NOON, tick=False), ThreadPoolExecutor(8) as pool:
+        rushes = pool.map(lambda one: [one.allow("a", Rate.per_minute(20)) for _ in range(10)], limits)
+        assert allowed([decision for rush in rushes for decision in rush]) == 20
+
+
+def test_where_the_disk_takes_no_file_each_process_limits_for_itself(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    limits = RateLimits(folder=tmp_path / "file")
+    assert allowed([limits.allow("a", Rate.per_minute(3)) for _ in range(6)]) == 3
+    assert limits.left("a", Rate.per_minute(3)) == 0
 
 
 # The budget of an upstream account

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 import time
+from pathlib import Path
 
 import pytest
 import redis
@@ -65,6 +66,21 @@ def test_another_process_sees_a_change_and_a_glance_at_most_a_memo_late(
     there.change("a", plus_one)
     time.sleep(0.12)
     assert here.glance("a") == {"count": 2}
+
+
+def test_without_redis_another_process_sees_a_change_in_the_file(tmp_path: Path) -> None:
+    here, there = (SharedRecords("a", file=tmp_path / "a.json", memo_seconds=0) for _ in range(2))
+    assert [here.change("a", plus_one), there.change("a", plus_one)] == [1, 2]
+    assert here.read("a") == {"count": 2}
+    there.change("a", lambda _: ({}, None))
+    assert here.all() == {}
+
+
+def test_where_the_disk_takes_no_file_a_record_lives_in_its_process(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    records = SharedRecords("a", file=tmp_path / "file" / "a.json")
+    assert [records.change("a", plus_one) for _ in range(2)] == [1, 2]
+    assert records.all() == {"a": {"count": 2}}
 
 
 @pytest.mark.redis
