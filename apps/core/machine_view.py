@@ -23,6 +23,8 @@ class MachineView(APIView):
     """A view whose ``Accept`` header decides nothing: a call must not fail because of one."""
 
     content_negotiation_class = _OneFormat
+    # Machines know what they call; an unsigned OPTIONS would be told how the views describe themselves.
+    http_method_names = [name for name in APIView.http_method_names if name != "options"]
 
 
 def answered(data: object) -> HttpResponse:

@@ -85,7 +85,9 @@ def test_a_changed_byte_is_refused(phone: Phone) -> None:
 
 def test_refusals_come_in_the_order_of_the_contract(phone: Phone) -> None:
     huge = b"{" + b" " * (5 * 1024 * 1024) + b"}"
-    assert phone.client.get("/webhooks/telephony/nobody/functions/").status_code == 405
+    for method in ("get", "put", "delete", "options"):
+        answer = getattr(phone.client, method)("/webhooks/telephony/nobody/functions/")
+        assert (answer.status_code, answer.json()["error"]) == (405, "method_not_allowed")
     too_large = phone.client.post(
         "/webhooks/telephony/nobody/functions/", data=huge, content_type="application/json"
     )
@@ -234,6 +236,8 @@ def test_an_unknown_function_says_that_nothing_was_booked(phone: Phone) -> None:
         {"name": "check_availability_v17", "args": {"datum": "07.01.2026", "uhrzeit": "10:00"}},
         {"function_name": "check_availability", "parameters": {"date": "2026-01-07", "time": "10:00"}},
         {"name": "check_availability", "arguments": '{"when": "Mittwoch um 10 Uhr"}'},
+        {"name": "check_availability", "args": None, "arguments": {"when": "Mittwoch um 10 Uhr"}},
+        {"name": "check_availability", "args": {}, "parameters": {"when": "Mittwoch um 10 Uhr"}},
         {"name": "check_availability", "args": json.dumps(json.dumps({"when": "Mittwoch um 10 Uhr"}))},
     ],
 )

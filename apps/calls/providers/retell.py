@@ -96,13 +96,13 @@ class Retell:
     def invocations(self, body: Json) -> Sequence[ToolInvocation]:
         """Retell sends one function a request; the fields' other spellings come from the field."""
         raw_name = body.get("name") or body.get("function_name")
-        given = next((body[key] for key in ("args", "arguments", "parameters") if key in body), None)
+        spelled = (tolerance.arguments(body.get(key)) for key in ("args", "arguments", "parameters"))
         call = tolerance.mapping(body.get("call"))
         return (
             ToolInvocation(
                 line=self._line(call),
                 name=tolerance.function_name(raw_name),
-                args=tolerance.arguments(given),
+                args=next(filter(None, spelled), {}),
                 tool_call_id=self._pending_tool_call(call),
             ),
         )
