@@ -218,6 +218,17 @@ def test_an_unreachable_calendar_is_said_and_nothing_is_open(
     assert book(phone, token)["status"] == "booked"
 
 
+def test_who_asks_too_often_does_not_hear_that_what_was_booked_is_not(
+    phone: Phone, standing: Standing, settings: Any
+) -> None:
+    settings.CALL_LOOP_LIMIT = 2
+    token = offered(phone)
+    answers = [book(phone, token) for _ in range(3)]
+    assert [answer["status"] for answer in answers] == ["booked", "already_booked", "rate_limited"]
+    assert "mit dieser Anfrage wurde nichts gebucht" in answers[-1]["say"]
+    assert len(standing()) == 1
+
+
 def test_the_kill_switch_books_nothing(phone: Phone, sandbox: SandboxServer) -> None:
     token = offered(phone)
     with override_flag(Flag.MESSAGES_ONLY, True):

@@ -139,6 +139,7 @@ def test_a_withheld_number_is_offered_a_callback(
         assert answer["status"] == "refused"
         assert "zurückrufen" in answer["say"]
         assert appointment.reference not in str(answer)
+    assert phone.function("list_appointments")["appointments"] == []
     assert status_of(appointment) == Status.CONFIRMED
 
 
@@ -465,6 +466,16 @@ def test_the_calendars_own_notice_is_said_as_one(
     sandbox.calendar.accounts[API_KEY].event_types[123].reschedule_notice = 60 * 24 * 30
     answer = move(phone, when="Donnerstag um 11 Uhr", confirmed=True)
     assert (answer["status"], "kurzfristig" in answer["say"]) == ("refused", True)
+
+
+def test_what_is_only_requested_is_not_listed_as_if_it_stood(
+    practice: Business, phone: Phone, appointment: Appointment
+) -> None:
+    with company_scope(practice.company.pk):
+        Appointment.objects.update(status=Status.REQUESTED)
+    assert phone.function("list_appointments")["say"].endswith("um 10 Uhr. Er muss noch bestätigt werden.")
+    booked(practice, TEN + timedelta(days=1))
+    assert phone.function("list_appointments")["say"].endswith("Noch sind nicht alle bestätigt.")
 
 
 def test_what_must_be_confirmed_is_requested_anew(

@@ -54,7 +54,9 @@ def list_appointments(turn: Turn) -> Reply:
     """The caller's open appointments; of a withheld number only what this very call has booked."""
     own = own_appointments(turn)
     if turn.call.caller_number is None and not own:
-        return replies.refused(turn, "not_verified")
+        reply = replies.refused(turn, "not_verified")
+        reply.extra["appointments"] = []
+        return reply
     return replies.appointments(turn, own)
 
 

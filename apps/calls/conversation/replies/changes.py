@@ -37,9 +37,18 @@ def appointments(turn: Turn, found: Sequence[Appointment]) -> Reply:
             sentence = text("Your appointments: {starts}.", language=turn.language, starts=said)
         else:
             sentence = text("Your appointment: {start}.", language=turn.language, start=said)
-        reply = answer(turn, "appointments", sentence)
+        reply = answer(turn, "appointments", sentence + _not_confirmed_yet(turn, found))
     reply.extra["appointments"] = [appointment_of(one, now=turn.now) for one in found]
     return reply
+
+
+def _not_confirmed_yet(turn: Turn, found: Sequence[Appointment]) -> str:
+    """What is only requested is not said like what stands."""
+    if all(one.status != Appointment.Status.REQUESTED for one in found):
+        return ""
+    if len(found) == 1:
+        return " " + text("It still has to be confirmed.", language=turn.language)
+    return " " + text("Not all of them are confirmed yet.", language=turn.language)
 
 
 def not_found(turn: Turn) -> Reply:

@@ -102,8 +102,10 @@ def services(turn: Turn, places: Sequence[Place]) -> Reply:
 
 
 def rate_limited(turn: Turn) -> Reply:
+    """This very request did nothing; what the call has booked before, or is being checked, stands."""
     say = text(
-        "Too much is being asked at once, nothing was booked. Please wait a moment.", language=turn.language
+        "Too much is being asked at once, nothing was booked with this request. Please wait a moment.",
+        language=turn.language,
     )
     return answer(turn, "rate_limited", say)
 
