@@ -51,6 +51,21 @@ def test_a_new_date_is_read_back_in_full_again(phone: Phone) -> None:
     assert "Freitag, 9. Januar" in answer["say"]
 
 
+def test_of_a_wish_that_could_mean_another_day_the_searched_one_is_said_in_full(phone: Phone) -> None:
+    """ "Nächsten Mittwoch", said on a Monday: the nearest is searched, and the caller hears which that is."""
+    taken = phone.function("check_availability", when="nächsten Mittwoch um halb drei")
+    assert taken["say"] == (
+        "Am Mittwoch, dem 7. Januar, um halb drei ist leider nichts frei. "
+        "Ich hätte um 14 Uhr oder um Viertel nach drei."
+    )
+    free = phone.function("check_availability", when="nächsten Mittwoch vormittags")
+    assert free["confirmation"] == "brief"
+    assert free["say"].startswith("Mittwoch, der 7. Januar, um 9 Uhr oder um")
+    with override_flag(Flag.SKIP_ALTERNATIVES_FOR_VOICE, True):
+        refused = phone.function("check_availability", when="nächsten Mittwoch um halb drei")
+    assert refused["say"].startswith("Am Mittwoch, dem 7. Januar, um halb drei ist leider nichts frei.")
+
+
 def test_a_refused_time_fixes_the_date_for_the_next_wish(phone: Phone) -> None:
     refused = phone.function("check_availability", when="Mittwoch um halb drei")
     assert (refused["status"], refused["confirmation"]) == ("alternatives", "none")

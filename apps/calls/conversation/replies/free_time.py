@@ -35,12 +35,13 @@ def available(
         start = start_phrase(turn, offers[0].start, wish, confirmation)
         say = text("{start} is free. Does that suit you?", language=turn.language, start=capitalised(start))
     else:
+        brief = confirmation == "brief" and not wish.ambiguous
         said = say_list(
             [offer.start for offer in offers],
             # Read back in full means weekday and date, also where "tomorrow" would do.
-            now=turn.now if confirmation == "brief" else turn.now - NO_LONGER_NEAR,
+            now=turn.now if brief else turn.now - NO_LONGER_NEAR,
             language=turn.language,
-            standing=turn.standing_date if confirmation == "brief" else None,
+            standing=turn.standing_date if brief else None,
             case="nominative",
         )
         say = text("{starts} is free. Which suits you?", language=turn.language, starts=capitalised(said))
@@ -52,11 +53,15 @@ def available(
 
 
 def _not_free(turn: Turn, place: Place, wish: Wish, reason: str | None) -> str:
-    """The true reason why nothing inside the wish is free, as one sentence."""
+    """The true reason why nothing inside the wish is free, as one sentence.
+
+    Of a wish that could mean another day the sentence says which was searched, with weekday and date.
+    """
+    near = not wish.ambiguous
     day = say_window(
-        Wish(date_from=wish.date_from, date_to=wish.date_to), now=turn.now, language=turn.language
+        Wish(date_from=wish.date_from, date_to=wish.date_to), now=turn.now, language=turn.language, near=near
     )
-    whole = say_window(wish, now=turn.now, language=turn.language)
+    whole = say_window(wish, now=turn.now, language=turn.language, near=near)
     hours = say_window(
         Wish(time_from=wish.time_from, time_to=wish.time_to), now=turn.now, language=turn.language
     )
@@ -66,9 +71,9 @@ def _not_free(turn: Turn, place: Place, wish: Wish, reason: str | None) -> str:
         return text("{day} we are closed.", language=turn.language, day=capitalised(day))
     if reason == "full":
         return text("{day} everything is taken.", language=turn.language, day=capitalised(day))
-    if reason == "too_soon":
+    if reason == "too_soon" and near:
         return text("That is too short notice, unfortunately.", language=turn.language)
-    if reason == "taken" and hours:
+    if reason == "taken" and hours and near:
         return capitalised(
             text("Unfortunately nothing is free {hours}.", language=turn.language, hours=hours)
         )
@@ -77,7 +82,13 @@ def _not_free(turn: Turn, place: Place, wish: Wish, reason: str | None) -> str:
 
 def alternatives(turn: Turn, place: Place, wish: Wish, found: Found, offers: Sequence[Offer]) -> Reply:
     """Nothing inside the wish is free: the nearest that is."""
-    said = say_list([offer.start for offer in offers], now=turn.now, language=turn.language)
+    one_day = wish.date_from if wish.date_from == wish.date_to else None
+    said = say_list(
+        [offer.start for offer in offers],
+        now=turn.now,
+        language=turn.language,
+        standing=one_day if wish.ambiguous else None,  # its date was just said
+    )
     say = text(
         "{reason} I could offer you {starts}.",
         language=turn.language,
@@ -111,7 +122,7 @@ def not_available(turn: Turn, place: Place, wish: Wish, found: Found) -> Reply:
     say = text(
         "Unfortunately nothing is free {window}. Which other time would suit you?",
         language=turn.language,
-        window=say_window(wish, now=turn.now, language=turn.language),
+        window=say_window(wish, now=turn.now, language=turn.language, near=not wish.ambiguous),
     )
     return answer(turn, "not_available", capitalised(say), place=place, wish=wish)
 
