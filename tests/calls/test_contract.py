@@ -12,6 +12,7 @@ from time_machine import Traveller
 
 from apps.scheduling.booking import Attendee
 from apps.scheduling.models import Appointment
+from apps.tenants.scoping import company_scope
 from tests.factories import BERLIN, CALLER, Business, make_place, make_service
 from tests.phone import Phone
 from tests.scheduling import engine
@@ -121,6 +122,20 @@ def test_a_call_over_midnight_keeps_the_day_it_began_on(phone: Phone, clock: Tra
 def test_a_start_that_cannot_be_this_calls_is_not_believed(phone: Phone, days: int) -> None:
     today = datetime(2026, 1, 5, 9, 0, tzinfo=BERLIN)
     assert tomorrow_of(phone, started=today + timedelta(days=days)) == "2026-01-06"
+
+
+@pytest.mark.parametrize(
+    ("language", "reason"),
+    [
+        ("de", "Am Freitag, dem 3. April ist Feiertag."),
+        ("en", "On Friday, April 3rd we are closed for a public holiday."),
+    ],
+)
+def test_a_holiday_is_said_to_be_one(practice: Business, phone: Phone, language: str, reason: str) -> None:
+    with company_scope(practice.company.pk):
+        practice.company.language, practice.company.holidays = language, "DE"
+        practice.company.save()
+    assert phone.function("check_availability", when="2026-04-03")["say"].startswith(reason)
 
 
 # --- Booking ------------------------------------------------------------------------------------

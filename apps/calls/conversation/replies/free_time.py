@@ -66,7 +66,7 @@ def _not_free(turn: Turn, place: Place, wish: Wish, reason: str | None) -> str:
         Wish(time_from=wish.time_from, time_to=wish.time_to), now=turn.now, language=turn.language
     )
     if reason == "holiday":
-        return text("{day} is a public holiday.", language=turn.language, day=capitalised(day))
+        return text("{day} we are closed for a public holiday.", language=turn.language, day=capitalised(day))
     if reason in ("closure", "weekday"):
         return text("{day} we are closed.", language=turn.language, day=capitalised(day))
     if reason == "full":
