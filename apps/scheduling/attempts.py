@@ -120,6 +120,18 @@ def claim(place: Place, wish: Wish) -> tuple[BookingAttempt, bool]:
         return BookingAttempt.objects.select_related("appointment").get(idempotency_key=key), False
 
 
+def other_change(wish: Wish) -> BookingAttempt | None:
+    """What this conversation asked of the same appointment before, not known yet whether it came true."""
+    return (
+        BookingAttempt.objects.select_related("appointment")
+        .filter(owner=wish.owner, appointment=wish.appointment, state__in=BookingAttempt.UNSETTLED)
+        .exclude(idempotency_key__startswith=wish.key)
+        .exclude(kind=Kind.BOOK)
+        .order_by("id")
+        .last()
+    )
+
+
 def _tries(wish: Wish) -> list[BookingAttempt]:
     """Everything that was asked for this start, or of this appointment, oldest first."""
     if wish.kind == Kind.BOOK:

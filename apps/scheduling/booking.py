@@ -80,7 +80,9 @@ def reschedule(
 ) -> Outcome:
     """Move an appointment to another start, with the calendar's own call: the old time is let go only
     when the new one stands."""
-    if appointment.start == start and appointment.status in Appointment.OPEN:
+    if appointment.status not in Appointment.OPEN:
+        return Outcome("refused", code="ended_meanwhile")
+    if appointment.start == start:
         return Outcome("already", appointment)
     wish = Wish(
         kind=Kind.RESCHEDULE,
@@ -93,6 +95,15 @@ def reschedule(
         customer=appointment.customer,
         appointment=appointment,
     )
+    before = attempts.other_change(wish)
+    if before is not None:
+        # It may have another time and uid by now: asked by the old one, the calendar would refuse, and
+        # "it cannot be changed" be said of what was moved.
+        outcome = join(before, deadline=deadline)
+        if outcome.settled == "pending":
+            return outcome
+        appointment.refresh_from_db()
+        return reschedule(place, appointment, start=start, owner=owner, deadline=deadline)
     attempt, fresh = attempts.claim(place, wish)
     if not fresh:
         return join(attempt, deadline=deadline)

@@ -34,6 +34,8 @@ from tests.scheduling.engine import (
     attempts,
     book,
     booked,
+    cancel,
+    fresh,
     move,
     the_attempt,
     version,
@@ -329,6 +331,29 @@ def test_slow_is_not_unknown(practice: Business, sandbox: SandboxServer, standin
     assert (posts(sandbox), len(standing())) == (1, 1)
     assert gateway.drain(seconds=5)
     assert is_quiet(practice)
+
+
+def test_a_move_whose_answer_is_lost_is_not_followed_by_another_until_it_is_known(
+    practice: Business, sandbox: SandboxServer
+) -> None:
+    """The calendar knows it under another uid already: asked by the old one, it refuses."""
+    made = booked(practice)
+    sandbox.faults.add("latency", method="POST", path="*/reschedule", ms=1200, at="after")
+    assert move(practice, made, patience=1.0).settled == "pending"
+    assert move(practice, made, START + timedelta(hours=2), patience=0.6).settled == "pending"
+    assert sandbox.journal.count("POST", "/v2/bookings/{uid}/reschedule") == 1
+    sandbox.faults.clear()
+    assert gateway.drain(seconds=5)
+    moved = move(practice, fresh(made), START + timedelta(hours=2))
+    assert (moved.settled, fresh(made).start) == ("done", START + timedelta(hours=2))
+
+
+def test_what_was_cancelled_meanwhile_is_not_moved(practice: Business, sandbox: SandboxServer) -> None:
+    made = booked(practice)
+    sandbox.faults.add("latency", method="POST", path="*/cancel", ms=500)
+    assert cancel(practice, made, owner="call:2", patience=0.6).settled == "pending"
+    assert move(practice, made).settled == "refused"
+    assert sandbox.journal.count("POST", "/v2/bookings/{uid}/reschedule") == 0
 
 
 def test_a_webhook_that_is_faster_than_the_answer_settles_it(
