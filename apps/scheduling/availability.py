@@ -9,9 +9,10 @@ holds, notice – is taken away after the caches.
 from __future__ import annotations
 
 import hashlib
+import threading
 import time
 from bisect import bisect_left
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -101,7 +102,7 @@ def listed(
     the booking that is moved, whose own time then counts as free. Raises ``CalendarUnavailable``.
     """
     key = _view_key(place, window, moving_uid)
-    view = _read(key, caching.get(key), window)
+    view = _kept([key], window)
     if view is not None:
         tally.current().cache_hits += 1
         return view
@@ -116,8 +117,7 @@ def fetch_ahead(place: Place, *, patience: float, priority: Priority) -> Listing
     """Have the next weeks in the cache, for a while at least. Raises ``CalendarUnavailable``."""
 
     def young() -> Listing | None:
-        found = _stored(place, window, "")
-        return None if found is None or found.ages else found
+        return _stored(place, window, "", young=True)
 
     window = window_ahead(place)
     return young() or _ask(place, window, "", ahead=True, patience=patience, priority=priority, look=young)
@@ -158,30 +158,70 @@ def _view_key(place: Place, window: Window, moving_uid: str) -> str:
     )
 
 
+# Answers that this process has seen, beside those that all share. The version of the calendar is in their
+# keys, and was read from the database by whoever asks: so nobody's change need be told to this process.
+_seen: dict[str, Listing] = {}
+_seen_lock = threading.Lock()
+MOST_SEEN = 256
+
+
+def forget() -> None:
+    """Let this process look into the shared cache again (tests)."""
+    with _seen_lock:
+        _seen.clear()
+
+
+def _see(key: str, listing: Listing) -> None:
+    with _seen_lock:
+        _seen.pop(key, None)
+        while len(_seen) >= MOST_SEEN:
+            del _seen[next(iter(_seen))]  # who came first goes first, with what nobody can reach any more
+        _seen[key] = listing
+
+
 def _keep(key: str, listing: Listing) -> None:
-    """As plain values: a cached object of another release could not be read."""
+    """In the shared cache as plain values: a cached object of another release could not be read."""
     plain = tuple(getattr(listing, field.name) for field in fields(Listing))
     caching.put(key, plain, seconds=listing.expires - time.time())
+    _see(key, listing)
 
 
-def _read(key: str, value: Any, window: Window) -> Listing | None:
-    """A cached listing that may still be used."""
+def _kept(keys: Sequence[str], window: Window, *, young: bool = False) -> Listing | None:
+    """The first of these answers that may still be used, where one is kept here or for all."""
+    for key in keys:
+        seen = _seen.get(key)
+        if seen is not None and _will_do(seen, window, young=young):
+            return seen
+    values = caching.get_many(keys)
+    for key in keys:
+        found = _read(key, values.get(key), window, young=young)
+        if found is not None:
+            _see(key, found)
+            return found
+    return None
+
+
+def _will_do(found: Listing, window: Window, *, young: bool) -> bool:
+    return found.answers(window) and not (young and found.ages)
+
+
+def _read(key: str, value: Any, window: Window, *, young: bool) -> Listing | None:
+    """What is cached as a listing, if it will do."""
     if value is None:
         return None
     try:
         found = Listing(*value)
-        return found if found.answers(window) else None
+        return found if _will_do(found, window, young=young) else None
     except TypeError:
         # Something else has written under this key, or another release has: as good as nothing.
         caching.drop([key])
         return None
 
 
-def _stored(place: Place, window: Window, moving_uid: str) -> Listing | None:
+def _stored(place: Place, window: Window, moving_uid: str, *, young: bool = False) -> Listing | None:
     """Layer one: the answer to this very question, or to the one that is asked ahead of all."""
     exact, ahead = _slots_key(place, window, moving_uid), _ahead_key(place)
-    values = caching.get_many([exact] if moving_uid else [exact, ahead])
-    found = _read(exact, values.get(exact), window) or _read(ahead, values.get(ahead), window)
+    found = _kept([exact] if moving_uid else [exact, ahead], window, young=young)
     return found.within(window, place) if found is not None else None
 
 

@@ -285,15 +285,52 @@ def test_rubbish_under_our_keys_is_asked_anew(
     assert len(questions(sandbox)) == 1
 
 
-def test_without_a_cache_every_question_is_asked_and_answered(
+def test_without_a_shared_cache_each_process_asks_once_and_answers(
     practice: Business, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in (("get", None), ("get_many", {})):
-        monkeypatch.setattr(caching, name, lambda *_, value=value, **__: value)
+    monkeypatch.setattr(caching, "get_many", lambda _: {})
     place = place_of(practice)
-    assert TEN in ask(place).starts
-    assert TEN in ask(place).starts
+    for questions_by_now in (1, 2):
+        assert TEN in ask(place).starts
+        assert TEN in ask(place).starts
+        assert len(questions(sandbox)) == questions_by_now
+        availability.forget()  # as another process
+
+
+def test_what_a_process_has_seen_is_not_fetched_from_the_shared_cache_again(
+    practice: Business, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = place_of(practice)
+    first = ask(place)
+    monkeypatch.setattr(caching, "get_many", lambda _: pytest.fail("asked again"))
+    assert ask(place) == first
+    raise_version([practice.event_type.pk])
+    with pytest.raises(pytest.fail.Exception):
+        ask(place_of(practice))
+
+
+def test_what_another_process_has_fetched_anew_is_not_fetched_by_this_one_too(
+    practice: Business, sandbox: SandboxServer, clock: time_machine.Traveller
+) -> None:
+    place = place_of(practice)
+    availability.fetch_ahead(place, patience=3, priority=Priority.READ)
+    old = dict(availability._seen)
+    clock.shift(timedelta(seconds=40))
+    availability.fetch_ahead(place, patience=3, priority=Priority.READ)
     assert len(questions(sandbox)) == 2
+    availability._seen.update(old)  # as the process that has not seen the younger answer
+    found = availability.fetch_ahead(place, patience=3, priority=Priority.READ)
+    assert not found.ages
+    assert len(questions(sandbox)) == 2
+
+
+def test_a_process_keeps_no_more_answers_than_it_may(
+    practice: Business, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(availability, "MOST_SEEN", 3)
+    for days in range(4):
+        ask(place_of(practice), Window(WEEK.first, WEEK.last - timedelta(days=days)))
+    assert len(availability._seen) == 3
 
 
 def test_keys_are_short_and_plain_also_for_odd_uids(practice: Business) -> None:
