@@ -1,4 +1,4 @@
-"""What is wrong with a file: one line each, naming key and value, all of them at once."""
+"""What is wrong with a file: a sentence each, naming key and value, all of them at once."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ SHOWN_CHARACTERS = 80
 
 
 class FileRefused(PlatformError):
-    """The file was not applied; ``problems`` holds one line each, never a secret."""
+    """The file was not applied; ``problems`` holds a sentence each, never a secret. Together one line."""
 
     code = "company_file_refused"
 
     def __init__(self, problems: Iterable[str]) -> None:
         self.problems = tuple(problems)
-        super().__init__("\n".join(self.problems))
+        super().__init__("; ".join(self.problems))
 
     def __str__(self) -> str:
         return self.message
