@@ -69,6 +69,8 @@ class Channel(filesystem.Channel):
 
 class Transport(filesystem.Transport):
     Channel = Channel
+    # A folder has no host; kombu warns of each connection that lacks one.
+    default_connection_params = {}
 
 
 def install() -> None:

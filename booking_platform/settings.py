@@ -21,13 +21,15 @@ if DEBUG and not FIELD_ENCRYPTION_KEYS:
     # A fixed key keeps a development database readable between two starts; it never leaves DEBUG.
     FIELD_ENCRYPTION_KEYS = ["aW5zZWN1cmUtZGV2ZWxvcG1lbnQtb25seS1rZXktMDA="]
 if not DEBUG:
-    if not SECRET_KEY or SECRET_KEY.startswith((INSECURE_PREFIX, "django-insecure-", "change-me")):
+    if not SECRET_KEY or SECRET_KEY.startswith(
+        (INSECURE_PREFIX, "django-insecure-", "change-me", "changeme")
+    ):
         environment.stop("SECRET_KEY is missing or a default; set a long random value (or DEBUG=true)")
     if not FIELD_ENCRYPTION_KEYS or any(key.startswith("aW5zZWN1cmUt") for key in FIELD_ENCRYPTION_KEYS):
         environment.stop("FIELD_ENCRYPTION_KEYS is missing or a default; set a Fernet key (or DEBUG=true)")
 
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS") or (["*"] if DEBUG else ["localhost", "127.0.0.1", "[::1]"])
-CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
+CSRF_TRUSTED_ORIGINS = env.origins("CSRF_TRUSTED_ORIGINS")
 TRUST_PROXY = env.flag("TRUST_PROXY", default=False)
 if TRUST_PROXY:
     # TLS ends at the proxy, which says so in this header; what it forwards as plain HTTP goes to HTTPS.
@@ -38,7 +40,7 @@ if TRUST_PROXY:
 # An installation speaks for its own host name alone, not for sibling domains nor for browsers' lists.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 
-DATA_DIR = Path(env.str("DATA_DIR", default="var"))
+DATA_DIR = Path(env.str("DATA_DIR", default="") or "var")
 if not DATA_DIR.is_absolute():
     DATA_DIR = BASE_DIR / DATA_DIR
 environment.folder(DATA_DIR)
@@ -52,7 +54,7 @@ CALCOM_SLOTS_LATE_TIMEOUT = 15.0
 CALCOM_BOOKING_LATE_TIMEOUT = 30.0
 CALL_BUDGET_SECONDS = env.number("CALL_BUDGET_SECONDS", default=5, minimum=0.1)
 AVAILABILITY_TTL = env.whole("AVAILABILITY_TTL", default=60)
-SEARCH_DAYS = env.whole("SEARCH_DAYS", default=7, minimum=1)
+SEARCH_DAYS = env.whole("SEARCH_DAYS", default=7, minimum=1, maximum=366)
 SLOT_HOLD_SECONDS = env.whole("SLOT_HOLD_SECONDS", default=120, minimum=1)
 CIRCUIT_FAILURES = env.whole("CIRCUIT_FAILURES", default=5, minimum=1)
 CIRCUIT_OPEN_SECONDS = env.whole("CIRCUIT_OPEN_SECONDS", default=60, minimum=1)
@@ -182,7 +184,7 @@ else:
     }
 
 BROKER_DIR = DATA_DIR / "broker"
-CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="") or REDIS_URL or "filesystem://"
+CELERY_BROKER_URL = env.broker("CELERY_BROKER_URL", default=REDIS_URL or "filesystem://")
 if CELERY_BROKER_URL == "filesystem://":
     for _folder in ("queue", "processed", "control"):
         environment.folder(BROKER_DIR / _folder)

@@ -24,6 +24,7 @@ FLAG = re.compile(r'env\.flag\("([A-Z_]+)", default=(True|False)')
 PINNED = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^\]]+\])?==(\S+) \\$")
 NAMED = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)", re.MULTILINE)
 LOCKS = ("base", "dev")
+A_DATABASE = "must be a URL such as postgres://user:password@host:5432/name"
 
 
 def lock(name: str) -> list[str]:
@@ -118,8 +119,19 @@ def test_a_process_without_a_secret_ends_with_one_line(process: str, tmp_path: P
         ("FIELD_ENCRYPTION_KEYS", "abc", "FIELD_ENCRYPTION_KEYS: number 1 is not a Fernet key"),
         ("CALL_BUDGET_SECONDS", "nan", "CALL_BUDGET_SECONDS must be a number, not 'nan'"),
         ("SEARCH_DAYS", "7.5", "SEARCH_DAYS must be a whole number, not 7.5"),
+        ("SEARCH_DAYS", "1000", "SEARCH_DAYS must be at most 366, not 1000"),
         ("DEBUG", "maybe", "DEBUG must be true or false, not 'maybe'"),
         ("REDIS_URL", "127.0.0.1:6379", "REDIS_URL must be a redis:// URL"),
+        ("REDIS_URL", "redis://host:port/0", "REDIS_URL must be a URL such as redis://host:6379/0"),
+        ("REDIS_URL", "redis://host/nine", "REDIS_URL must be a URL such as redis://host:6379/0"),
+        ("CELERY_BROKER_URL", "redis.example", "CELERY_BROKER_URL must be a redis:// or amqp:// URL"),
+        ("DATABASE_URL", "postgres://owner@host:port/name", f"DATABASE_URL {A_DATABASE}"),
+        ("DATABASE_URL", "postgres://", f"DATABASE_URL {A_DATABASE}"),
+        (
+            "CSRF_TRUSTED_ORIGINS",
+            "https://a.example,b.example",
+            "CSRF_TRUSTED_ORIGINS must be origins such as https://termine.example, not 'b.example'",
+        ),
     ],
 )
 def test_a_setting_that_cannot_be_meant_stops_the_start_in_one_line(
@@ -127,6 +139,20 @@ def test_a_setting_that_cannot_be_meant_stops_the_start_in_one_line(
 ) -> None:
     done = check_settings({**EXAMPLE, **dotenv.fresh_secrets(), name: value}, tmp_path)
     assert (done.returncode, done.stderr) == (1, f"booking_platform: {said}\n")
+
+
+def test_a_blank_setting_is_one_that_is_not_set(tmp_path: Path) -> None:
+    blank = dict.fromkeys(EXAMPLE, "")
+    shown = "from django.conf import settings as s; print(s.SEARCH_DAYS, s.CALCOM_SLOTS_TIMEOUT, s.DEBUG)"
+    done = run_python("-c", shown, environment={**blank, **dotenv.fresh_secrets()}, data_dir=tmp_path)
+    assert (done.stdout, done.stderr) == ("7 3.0 False\n", "")
+
+
+def test_the_owners_database_is_refused_under_its_own_name(tmp_path: Path) -> None:
+    environment = {**EXAMPLE, **dotenv.fresh_secrets(), "DATABASE_MIGRATION_URL": "mysql://owner@host/name"}
+    done = run_python("-m", "tools.release", environment=environment, data_dir=tmp_path)
+    said = "booking_platform: DATABASE_MIGRATION_URL must be a postgres:// or sqlite:// URL\n"
+    assert (done.returncode, done.stderr) == (1, said)
 
 
 def test_a_data_folder_that_cannot_be_made_stops_the_start_in_one_line(tmp_path: Path) -> None:

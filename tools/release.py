@@ -22,6 +22,7 @@ def main() -> None:
     application = env.str("DATABASE_URL", default="")
     owner = env.str("DATABASE_MIGRATION_URL", default="")
     if owner:
+        env.database("DATABASE_MIGRATION_URL", default="")  # what is wrong with it is said under its own name
         os.environ["DATABASE_URL"] = owner
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "booking_platform.settings")
 
