@@ -26,8 +26,20 @@ BREAKERS: dict[str, str | Promise] = {
     "open": _("open"),
 }
 BREAKER_COLOURS = {"closed": "success", "half_open": "warning", "open": "danger"}
-ATTEMPT_COLOURS = {"confirmed": "success", "rejected": "danger", "unknown": "warning", "submitting": "info"}
-APPOINTMENT_COLOURS = {"confirmed": "success", "requested": "warning", "rejected": "danger"}
+# The theme shows a state that has no colour by its value, untranslated; "default" is grey.
+ATTEMPT_COLOURS = {
+    "requested": "default",
+    "submitting": "info",
+    "confirmed": "success",
+    "rejected": "danger",
+    "unknown": "warning",
+}
+APPOINTMENT_COLOURS = {
+    "confirmed": "success",
+    "requested": "warning",
+    "cancelled": "default",
+    "rejected": "danger",
+}
 
 
 @admin.register(CalendarAccount)

@@ -11,7 +11,13 @@ from django.db import models
 from django.test import Client
 from django.urls import reverse
 
-from tests.factories import BERLIN, Business, make_operator
+from apps.calls.admin import CALL_COLOURS
+from apps.calls.models import Call
+from apps.operations.admin.audit import ACTION_COLOURS
+from apps.operations.models import AuditEntry
+from apps.scheduling.admin import APPOINTMENT_COLOURS, ATTEMPT_COLOURS
+from apps.scheduling.models import Appointment, BookingAttempt
+from tests.factories import BERLIN, Business, make_appointment, make_operator
 from tests.operations.back_office import everything_of
 
 pytestmark = pytest.mark.django_db
@@ -47,3 +53,28 @@ def test_a_superuser_opens_every_list_and_every_row(
     for model, row in rows.items():
         for page in ("change", "history"):
             assert client.get(address(model, page, row.pk)).status_code == 200, (model, page)
+
+
+@pytest.mark.parametrize(
+    ("states", "colours"),
+    [
+        (Appointment.Status, APPOINTMENT_COLOURS),
+        (BookingAttempt.State, ATTEMPT_COLOURS),
+        (Call.State, CALL_COLOURS),
+        (AuditEntry.Action, ACTION_COLOURS),
+    ],
+)
+def test_every_state_has_a_colour_as_the_theme_translates_no_other(
+    states: type[models.TextChoices], colours: dict[str, str]
+) -> None:
+    assert set(colours) == set(states.values)
+
+
+def test_a_cancelled_appointment_is_told_in_the_operators_language(
+    client: Client, superuser: AbstractUser, company: Business
+) -> None:
+    make_appointment(company, start=START, status=Appointment.Status.CANCELLED)
+    page = client.get(address(Appointment, "changelist"), headers={"accept-language": "de"})
+    table = page.content.decode().split('id="result_list"')[1].split("</table>")[0]
+    assert "abgesagt" in table
+    assert "cancelled" not in table
