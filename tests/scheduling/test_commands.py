@@ -222,6 +222,11 @@ def test_what_the_calendar_has_otherwise_is_taken_over_and_told(
     assert run_json("reconcile_bookings")[0]["differences"] == []
 
 
+def test_one_difference_is_told_as_one(practice: Business, sandbox: SandboxServer) -> None:
+    book_in_calendar(sandbox)
+    assert "0 settled, 1 difference found and taken over" in run("reconcile_bookings")
+
+
 def test_a_calendar_that_cannot_be_asked_is_a_failure(practice: Business, sandbox: SandboxServer) -> None:
     sandbox.faults.add("status", status=503)
     assert "praxis-am-park" in str(refusal("reconcile_bookings"))

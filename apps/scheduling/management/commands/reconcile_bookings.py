@@ -50,7 +50,8 @@ class Command(OneLineCommand):
         for difference in comparison.differences:
             self.stdout.write(f"{slug}: {_sentence(difference)}")
         differences = len(comparison.differences)
-        told = f"{differences} differences found and taken over" if comparison.compared else "not compared"
+        count = f"{differences} difference{'' if differences == 1 else 's'}"
+        told = f"{count} found and taken over" if comparison.compared else "not compared"
         self.stdout.write(f"{slug}: {len(settled)} settled, {told}")
 
 
