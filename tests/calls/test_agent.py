@@ -7,7 +7,7 @@ from io import StringIO
 from typing import Any
 
 import pytest
-from django.core.management import CommandError, call_command
+from django.core.management import CommandError, call_command, execute_from_command_line
 
 from apps.calls.agent import definition, prompt
 from apps.calls.conversation.arguments import ALL_NAMES
@@ -94,3 +94,20 @@ def test_the_command_writes_the_definition_of_the_companys_own_account() -> None
 def test_a_company_that_is_not_there_is_one_clear_line(db: None) -> None:
     with pytest.raises(CommandError, match="there is no company 'nobody'"):
         call_command("export_agent", company="nobody")
+
+
+@pytest.mark.parametrize("given", ["termine.example", "ftp://termine.example", "https://", "https://a b", ""])
+def test_a_base_url_that_is_no_address_is_bad_usage_in_one_line(
+    given: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        execute_from_command_line(
+            ["manage.py", "export_agent", "--company", "praxis-am-park", "--base-url", given]
+        )
+    assert ended.value.code == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err == (
+        "manage.py export_agent: argument --base-url: "
+        f"{given!r} is not an address such as https://termine.example\n"
+    )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from argparse import ArgumentTypeError
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
@@ -24,14 +26,32 @@ def public_address() -> str:
     return f"https://{hosts[0]}" if hosts else "https://localhost"
 
 
+def web_address(given: str) -> str:
+    """An address that a provider could reach, as given."""
+    try:
+        parts = urlsplit(given)
+        fits = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        fits = False
+    if not fits or parts.query or parts.fragment or any(character.isspace() for character in given):
+        raise ArgumentTypeError(f"{given!r} is not an address such as https://termine.example")
+    return given
+
+
 class Command(OneLineCommand):
     help = "Write the agent definition (prompt and function schemas) of a company for its provider, as JSON."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--company", required=True, metavar="SLUG")
-        parser.add_argument("--provider", default=DEFAULT_PROVIDER, choices=sorted(PROVIDERS))
+        parser.add_argument("--company", required=True, metavar="SLUG", help="whose agent")
         parser.add_argument(
-            "--base-url", default="", metavar="URL", help="this installation's public address"
+            "--provider", default=DEFAULT_PROVIDER, choices=sorted(PROVIDERS), help="for whom it is written"
+        )
+        parser.add_argument(
+            "--base-url",
+            type=web_address,
+            default=None,
+            metavar="URL",
+            help="this installation's public address",
         )
         parser.add_argument("--json", action="store_true", help="the output is JSON in any case")
 
