@@ -39,6 +39,15 @@ def test_the_monitoring_table_shows_every_metric(visit: Visit) -> None:
     assert all(row.get_attribute("data-state") for row in rows)
 
 
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_on_a_telephone_the_state_of_every_metric_is_in_sight(visit: Visit, language: str) -> None:
+    page = visit("park", language=language)
+    page.set_viewport_size({"width": 400, "height": 850})
+    ends = [badge.bounding_box() for badge in page.locator("#monitoring tbody td:last-child span").all()]
+    assert len(ends) == len(TARGETS)
+    assert all(box and box["x"] + box["width"] <= 400 for box in ends)
+
+
 def test_a_superuser_looks_at_all_companies_or_one(visit: Visit, world: World) -> None:
     page = visit("root")
     everywhere = int(tile(page, "Open callbacks"))
