@@ -144,5 +144,8 @@ def load(root: Path) -> Environment:
     env = Environment()
     env_file = root / ".env"
     if env_file.is_file():
-        Environment.read_env(str(env_file), overwrite=False)
+        try:
+            Environment.read_env(str(env_file), overwrite=False)
+        except UnicodeDecodeError:
+            stop(".env is not UTF-8 text")
     return env

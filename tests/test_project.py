@@ -148,6 +148,13 @@ def test_a_blank_setting_is_one_that_is_not_set(tmp_path: Path) -> None:
     assert (done.stdout, done.stderr) == ("7 3.0 False\n", "")
 
 
+def test_an_env_file_that_is_no_text_stops_the_start_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes(b"SECRET_KEY=\xff\xfe\n")
+    load = f"from booking_platform.environment import *; load(Path({str(tmp_path)!r}))"
+    done = run_python("-c", load, environment={}, data_dir=tmp_path)
+    assert (done.returncode, done.stderr) == (1, "booking_platform: .env is not UTF-8 text\n")
+
+
 def test_the_owners_database_is_refused_under_its_own_name(tmp_path: Path) -> None:
     environment = {**EXAMPLE, **dotenv.fresh_secrets(), "DATABASE_MIGRATION_URL": "mysql://owner@host/name"}
     done = run_python("-m", "tools.release", environment=environment, data_dir=tmp_path)
