@@ -207,7 +207,7 @@ def _bookings(call: Call) -> list[BookingAttempt]:
 def preformatted(value: object) -> str:
     """JSON as a person can read it."""
     text = json.dumps(value, ensure_ascii=False, indent=2, default=str)
-    return format_html('<pre class="whitespace-pre-wrap break-words text-xs">{}</pre>', text)
+    return format_html('<pre class="bo-code">{}</pre>', text)
 
 
 @admin.register(FunctionCall)

@@ -8,7 +8,7 @@ import pytest
 from django.db import models
 from playwright.sync_api import Page
 
-from apps.calls.models import Call, CallbackRequest
+from apps.calls.models import Call, CallbackRequest, CallEvent
 from apps.flags.models import FlagSetting
 from apps.operations.models import AuditEntry
 from tests.e2e.conftest import Visit
@@ -41,6 +41,17 @@ def test_a_call_is_found_by_its_caller_and_read_on_one_page(visit: Visit, world:
     page.get_by_text("Guten Tag, hier ist Alma Parkmann.").wait_for()
     page.locator("a", has_text="Function calls").last.click()
     page.get_by_text("Mittwoch um 14 Uhr ist frei.").wait_for()
+
+
+def test_what_a_provider_sent_is_read_on_a_telephone_without_scrolling_sideways(
+    visit: Visit, world: World
+) -> None:
+    event = world.rows[CallEvent]
+    CallEvent.objects.filter(pk=event.pk).update(payload={"sid": "4f1c9a7e2b8d6053" * 8})
+    page = visit("park", f"/admin/calls/callevent/{event.pk}/change/")
+    page.set_viewport_size({"width": 400, "height": 850})
+    page.get_by_text("4f1c9a7e2b8d6053").wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 400
 
 
 def test_a_callback_is_done_from_the_list(visit: Visit) -> None:
