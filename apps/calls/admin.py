@@ -186,9 +186,7 @@ class CallAdmin(OperatorAdmin):
 
     @admin.display(description=_("transcript"))
     def transcript_text(self, call: Call) -> str:
-        return format_html(
-            '<div class="whitespace-pre-line leading-relaxed">{}</div>', call.transcript or "–"
-        )
+        return format_html('<div class="bo-transcript">{}</div>', call.transcript or "–")
 
     @admin.display(description=_("analysis"))
     def analysis_text(self, call: Call) -> str:

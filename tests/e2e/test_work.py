@@ -39,6 +39,7 @@ def test_a_call_is_found_by_its_caller_and_read_on_one_page(visit: Visit, world:
     assert "confirmed" in booking.inner_text().lower()
     page.locator("a", has_text="Transcript").click()
     page.get_by_text("Guten Tag, hier ist Alma Parkmann.").wait_for()
+    assert page.locator(".bo-transcript").evaluate("it => getComputedStyle(it).whiteSpace") == "pre-line"
     page.locator("a", has_text="Function calls").last.click()
     page.get_by_text("Mittwoch um 14 Uhr ist frei.").wait_for()
 

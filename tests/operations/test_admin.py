@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 from django.contrib import admin
 from django.contrib.auth.models import AbstractUser
+from django.contrib.staticfiles import finders
 from django.db import models
 from django.test import Client
 from django.urls import reverse
@@ -21,6 +24,7 @@ from tests.factories import BERLIN, Business, make_appointment, make_operator
 from tests.operations.back_office import everything_of
 
 pytestmark = pytest.mark.django_db
+ROOT = Path(__file__).resolve().parents[2]
 START = datetime(2026, 1, 7, 14, 0, tzinfo=BERLIN)
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
 PRODUCT = [model for model in MODELS if model.__module__.startswith("apps.")]
@@ -35,6 +39,21 @@ def superuser(client: Client) -> AbstractUser:
     user = make_operator(username="root", is_superuser=True)
     client.force_login(user)
     return user
+
+
+def test_every_class_of_our_markup_is_in_a_style_sheet() -> None:
+    """The theme's sheet holds the classes of its own templates alone: others would do nothing, unseen."""
+    sheets = [finders.find(name) for name in ("unfold/css/styles.css", "operations/back_office.css")]
+    rules = "".join(Path(str(sheet)).read_text(encoding="utf-8") for sheet in sheets).replace("\\", "")
+    markup = [*ROOT.glob("templates/**/*.html"), *ROOT.glob("apps/**/*.py")]
+    used = {
+        name
+        for file in markup
+        for names in re.findall(r'class="([^"{]*)["{]', file.read_text(encoding="utf-8"))
+        for name in names.split()
+    }
+    # The theme gives its own button this one.
+    assert {name for name in used if f".{name}" not in rules} == {"submit-row"}
 
 
 def test_every_model_of_the_product_has_its_page() -> None:
