@@ -101,7 +101,7 @@ class FlagSettingAdmin(OperatorAdmin):
             "opts": self.opts,
             "rows": switchboard(operator, companies),
             "choices": NAMES.items(),
-            "history": history[:RECENT],
+            "history": [(one, NAMES[one.before], NAMES[one.after]) for one in history[:RECENT]],
         }
         return TemplateResponse(request, "admin/flags/switchboard.html", context)
 
@@ -153,7 +153,7 @@ def _own_and_everyones(rows: QuerySet[Any], operator: Operator) -> QuerySet[Any]
 class FlagChangeAdmin(OperatorAdmin):
     """Who set which switch, when."""
 
-    list_display = ("at", "name", "company", "before", "after", "by", "source")
+    list_display = ("at", "name", "company", "before_name", "after_name", "by", "source")
     list_filter = ("name", "source")
     list_select_related = ("company", "user")
     search_fields = ("name",)
@@ -164,6 +164,14 @@ class FlagChangeAdmin(OperatorAdmin):
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return operator_of(request).may(self.to_view)
+
+    @admin.display(description=_("before"), ordering="before")
+    def before_name(self, change: FlagChange) -> str:
+        return str(NAMES[change.before])
+
+    @admin.display(description=_("after"), ordering="after")
+    def after_name(self, change: FlagChange) -> str:
+        return str(NAMES[change.after])
 
     @admin.display(description=_("by"), ordering="user__username")
     def by(self, change: FlagChange) -> str:

@@ -81,6 +81,10 @@ def test_the_history_says_who(client: Client, company: Business) -> None:
     assert change.user is not None
     assert change.user.get_username() == "me"
     assert "default → on" in client.get(PAGE).content.decode()
+    german = {"accept-language": "de"}
+    assert "Vorgabe → an" in client.get(PAGE, headers=german).content.decode()
+    changes = client.get("/admin/flags/flagchange/", headers=german).content.decode()
+    assert "Vorgabe" in changes
 
 
 @pytest.mark.parametrize("role", [Role.READ_ONLY, Role.STAFF, Role.OWNER])
