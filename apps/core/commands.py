@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from typing import Any, NoReturn
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -35,3 +36,8 @@ class OneLineCommand(BaseCommand):
             raise CommandError(
                 f"the database cannot be used: {said} (`python -m tools.release` sets it up)"
             ) from error
+        except UnicodeEncodeError as error:
+            # A shell passes any bytes on; those that are no text cannot be sent to a database.
+            if codecs.lookup(error.encoding).name != "utf-8":
+                raise
+            raise CommandError("an argument is not UTF-8 text", returncode=2) from error

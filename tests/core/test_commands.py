@@ -55,6 +55,21 @@ def test_the_products_commands_are_found() -> None:
     assert {"apply_company", "toggle_flag", "understand", "simulate_calls"} <= set(COMMANDS)
 
 
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("list_flags", {"company": "\udcff"}),
+        ("clear_availability_cache", {"branch": "\udcff"}),
+        ("export_agent", {"company": "\udcff"}),
+    ],
+)
+def test_an_argument_that_is_no_text_is_bad_usage_in_one_line(name: str, arguments: dict[str, str]) -> None:
+    with pytest.raises(CommandError, match=r"\Aan argument is not UTF-8 text\Z") as refused:
+        call_command(name, **arguments)
+    assert refused.value.returncode == 2
+
+
 @pytest.mark.parametrize("error", [OperationalError, ProgrammingError])
 def test_a_database_that_was_never_set_up_is_one_line(error: type[Exception]) -> None:
     class Unlucky(OneLineCommand):
