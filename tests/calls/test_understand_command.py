@@ -125,6 +125,8 @@ def test_a_bad_line_is_named(stdin: Callable[[bytes], None], content: bytes, mes
         ({"timezone": "Nowhere/Land"}, "--timezone: unknown: Nowhere/Land"),
         ({"timezone": "../etc"}, "--timezone: unknown: ../etc"),
         ({"now": "gestern"}, "--now: not an ISO time: gestern"),
+        ({"now": "9999-12-31T23:59"}, "--now: not an ISO time: 9999-12-31T23:59"),
+        ({"now": "0001-01-01T00:00Z"}, "--now: not an ISO time: 0001-01-01T00:00Z"),
         ({"jsonl": True}, "--jsonl reads from stdin: leave TEXT out"),
     ],
 )

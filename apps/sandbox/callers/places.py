@@ -92,8 +92,11 @@ class Place:
 
 def is_loopback(url: str) -> bool:
     """Whether an http address stays on this machine."""
-    parts = urlsplit(url)
-    return parts.scheme == "http" and parts.hostname in LOOPBACK
+    try:
+        parts = urlsplit(url)
+        return parts.scheme == "http" and parts.hostname in LOOPBACK and parts.port != 0
+    except ValueError:  # a port that is no number, a bracket that is never closed
+        return False
 
 
 def load_places(*, provider: str = "retell") -> list[Place]:

@@ -92,6 +92,8 @@ def test_loopback_is_this_machine(url: str) -> None:
         "http://10.0.0.1",
         "",
         "127.0.0.1",
+        "http://127.0.0.1:port",
+        "http://[::1",
     ],
 )
 def test_anything_else_is_not(url: str) -> None:
