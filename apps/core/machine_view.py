@@ -26,6 +26,9 @@ class MachineView(APIView):
     # Machines know what they call; an unsigned OPTIONS would be told how the views describe themselves.
     http_method_names = [name for name in APIView.http_method_names if name != "options"]
 
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Nothing to negotiate, and nobody to log in: who may ask is each view's own question."""
+
 
 def answered(data: object) -> HttpResponse:
     """JSON for a machine, as the framework's renderer writes it. There is nothing to negotiate, so it need

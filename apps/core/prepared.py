@@ -48,13 +48,12 @@ _MOMENTS_FROM = datetime(1800, 1, 1, 1, 23, 45, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """The SQL for one kind of database. A parameter is a name, or a value that is always the same."""
+    """The SQL for one kind of database."""
 
     sql: str
-    parameters: tuple[tuple[bool, Any], ...]
+    places: tuple[tuple[bool, Any], ...]
     converters: tuple[tuple[int, Convert], ...]
     named: Named | None
-    names: tuple[str, ...]
 
 
 class Prepared:
@@ -76,9 +75,8 @@ class Prepared:
         if plan is None:
             plan = self._plans[connection.vendor] = self._compile(connection)
         given = _adapted(connection, values)
-        bound = [given[one] if is_name else one for is_name, one in plan.parameters]
-        arguments = [given[name] for name in plan.names]
-        return Statement(plan.sql, bound, plan.converters, plan.named, arguments)
+        arguments = [given[name] for name in self._kinds]
+        return Statement(plan.sql, arguments, plan.places, plan.converters, plan.named)
 
     def rows(self, **values: Any) -> list[Row]:
         """The rows for these values of the parameters."""
@@ -94,15 +92,14 @@ class Prepared:
         compiler = self._build(**stand_ins).query.get_compiler(DEFAULT_DB_ALIAS)
         with transaction.atomic():  # Django makes the SQL of a lock inside of one only
             sql, parameters = compiler.as_sql()
-        names = {value: name for name, value in _adapted(connection, stand_ins).items()}
+        numbers = {value: number for number, value in enumerate(_adapted(connection, stand_ins).values())}
         converters = compiler.get_converters([column for column, *_ in compiler.select])
-        bound = tuple((True, names[one]) if one in names else (False, one) for one in parameters)
+        places = tuple((True, numbers[one]) if one in numbers else (False, one) for one in parameters)
         return _Plan(
             sql=sql,
-            parameters=bound,
+            places=places,
             converters=tuple(converters.items()),
-            named=_named(connection, sql, bound, self._kinds) if connection.vendor == "postgresql" else None,
-            names=tuple(self._kinds),
+            named=_named(connection, sql, places, self._kinds) if connection.vendor == "postgresql" else None,
         )
 
 
@@ -110,7 +107,8 @@ class PreparedSql:
     """SQL written by hand, with ``%(name)s`` for each parameter; ``parameters`` names their types too."""
 
     def __init__(self, sql: str, **parameters: type) -> None:
-        self._order = _PLACE.findall(sql)
+        numbers = {name: number for number, name in enumerate(parameters)}
+        self._places = tuple((True, numbers[name]) for name in _PLACE.findall(sql))
         self._sql = _PLACE.sub("%s", sql)
         self._kinds = parameters
         self._name: Named | None = None
@@ -119,12 +117,10 @@ class PreparedSql:
         """The SQL for these values of the parameters, to be sent."""
         connection = here()
         if self._name is None and connection.vendor == "postgresql":
-            places = [(True, name) for name in self._order]
-            self._name = _named(connection, self._sql, places, self._kinds)
-        given = _adapted(connection, {name: values[name] for name in self._kinds})
-        in_order = [given[name] for name in self._order]
+            self._name = _named(connection, self._sql, self._places, self._kinds)
+        given = _adapted(connection, values)
         named = self._name if connection.vendor == "postgresql" else None
-        return Statement(self._sql, in_order, (), named, list(given.values()))
+        return Statement(self._sql, [given[name] for name in self._kinds], self._places, named=named)
 
 
 _PLACE = re.compile(r"%\((\w+)\)s")
@@ -134,15 +130,14 @@ TYPES: Mapping[type, str] = {int: "bigint", str: "text", datetime: "timestamptz"
 def _named(
     connection: BaseDatabaseWrapper,
     sql: str,
-    parameters: Sequence[tuple[bool, Any]],
+    places: Sequence[tuple[bool, Any]],
     kinds: Mapping[str, type],
 ) -> Named:
     """The same query with numbered parameters; what is always the same stands in it."""
-    numbers = {name: f"${number}" for number, name in enumerate(kinds, start=1)}
     pieces = sql.split("%s")
     with connection.cursor() as cursor:
-        places = [numbers[one] if is_name else cursor.mogrify("%s", [one]) for is_name, one in parameters]
-    joined = pieces[0] + "".join(place + piece for place, piece in zip(places, pieces[1:], strict=True))
+        filled = [f"${one + 1}" if is_number else cursor.mogrify("%s", [one]) for is_number, one in places]
+    joined = pieces[0] + "".join(place + piece for place, piece in zip(filled, pieces[1:], strict=True))
     types = ", ".join(TYPES[kind] for kind in kinds.values())
     return _kept(f"({types})", joined.replace("%%", "%"), parameters=len(kinds))
 
@@ -167,6 +162,8 @@ def _stand_in(kind: type, number: int) -> Any:
 
 def _adapted(connection: BaseDatabaseWrapper, values: Mapping[str, Any]) -> dict[str, Any]:
     """Values as this kind of database takes them."""
+    if connection.vendor == "postgresql":
+        return dict(values)
     adapt = connection.ops.adapt_datetimefield_value
     return {name: adapt(one) if isinstance(one, datetime) else one for name, one in values.items()}
 
@@ -213,7 +210,7 @@ def insertion(rows: Sequence[Model]) -> Statement:
     plan = _insertion_plan(type(rows[0]), len(rows))
     values = [_stored(connection, field, row) for row in rows for field in plan.fields]
     named = plan.named if connection.vendor == "postgresql" else None
-    return Statement(plan.sql, values, named=named, arguments=values, returns=False)
+    return Statement(plan.sql, values, named=named, returns=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +259,7 @@ def change(
         *where.values(),
     ]
     named = plan.named if connection.vendor == "postgresql" else None
-    return Statement(plan.sql, values, named=named, arguments=values, returns=False)
+    return Statement(plan.sql, values, named=named, returns=False)
 
 
 # A function changes the same few fields in the same order, whoever calls.

@@ -29,25 +29,38 @@ class Named(NamedTuple):
 
 
 class Statement(NamedTuple):
-    """SQL with its values; ``converters`` make Python values of what some columns return.
+    """SQL with its arguments; ``converters`` make Python values of what some columns return.
 
-    ``named``: the same query for a connection that keeps plans, with ``arguments`` for its values.
-    ``returns``: it has rows to give, be they none.
+    ``places`` are what the SQL's placeholders stand for, in order: (True, the number of an argument), or
+    (False, a value that is always the same); without them the arguments, one by one. ``named``: the same
+    query for a connection that keeps plans. ``returns``: it has rows to give, be they none.
     """
 
     sql: str
-    values: Sequence[Any]
+    arguments: Sequence[Any]
+    places: Sequence[tuple[bool, Any]] | None = None
     converters: Sequence[tuple[int, Convert]] = ()
     named: Named | None = None
-    arguments: Sequence[Any] = ()
     returns: bool = True
+
+    @property
+    def values(self) -> Sequence[Any]:
+        """What the SQL's placeholders stand for."""
+        if self.places is None:
+            return self.arguments
+        return [self.arguments[one] if is_argument else one for is_argument, one in self.places]
+
+    @property
+    def in_silence(self) -> Statement:
+        """The same; nobody wants to see its rows."""
+        return self._replace(returns=False)
 
     def rows(self) -> list[Row]:
         """Execute it alone."""
         return _with_plans(here(), (self,))[0]
 
 
-_IN_PASSING = Statement("SELECT set_config('synchronous_commit', 'off', true)", ())
+_IN_PASSING = Statement("SELECT set_config('synchronous_commit', 'off', true)", (), returns=False)
 
 
 def here() -> BaseDatabaseWrapper:
@@ -97,13 +110,17 @@ def _in_one_message(
         else:
             texts.append(one.sql)
             values += one.values
-    rows: list[list[Row]] = []
+    rows: list[list[Row]] = [[] for _ in statements]
     with connection.cursor() as cursor:
         cursor.execute("; ".join(texts), values)
-        for one in statements:
-            if rows:
-                cursor.nextset()
-            rows.append(_fetched(connection, cursor, one) if one.returns else [])
+        seen = 0
+        for number, one in enumerate(statements):
+            if one.returns:
+                # What nobody looks at is passed over, behind the last rows all of it.
+                for _ in range(seen, number):
+                    cursor.nextset()
+                seen = number
+                rows[number] = _fetched(connection, cursor, one)
     return rows
 
 

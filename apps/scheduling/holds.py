@@ -57,7 +57,9 @@ def keeping(
 ) -> list[Statement]:
     """The same as statements, to be sent in front of what names the starts to the caller. Where somebody was
     faster, sending them raises ``IntegrityError``, and nothing of all that is done."""
-    return _statements(place, starts, _insert_or_fail, owner, taken, moving_id) if starts else []
+    if not starts:
+        return []
+    return [one.in_silence for one in _statements(place, starts, _insert_or_fail, owner, taken, moving_id)]
 
 
 def lock(place: Place) -> None:
