@@ -24,7 +24,7 @@ from pytest_socket import socket_allow_hosts
 
 from apps.core import background, runtime
 from apps.flags import state as flag_state
-from apps.scheduling import availability, gateway, prewarming
+from apps.scheduling import availability, gateway, occupancy, prewarming
 from apps.tenants.scoping import company_scope
 from tests.application_role import as_application_role
 from tests.factories import BERLIN, OTHER_NUMBER, Business, make_business
@@ -122,6 +122,7 @@ def forget_everything() -> None:
     background.forget()
     flag_state.forget()
     availability.forget()
+    occupancy.forget()
 
 
 @pytest.fixture

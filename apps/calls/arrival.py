@@ -20,6 +20,7 @@ from apps.calls.providers.base import Line
 from apps.calls.replay import Keys
 from apps.calls.resolution import Destination, confirm, confirming
 from apps.core.prepared import Prepared, Row, ask, columns, instance
+from apps.scheduling.occupancy import Passing, passing, passing_of
 from apps.scheduling.places import bookable
 from apps.tenants.models import Branch, Company
 from apps.tenants.scoping import all_companies, company_scope
@@ -33,12 +34,14 @@ LEFT_OUT = ("transcript", "analysis")
 class Arrival:
     """A request at its branch. ``call`` is None before its first function or event.
 
-    ``places`` are the rows of what its company offers. ``repeats``: how often the call asked just this
-    within a minute; ``known``: the same request was here.
+    ``places`` are the rows of what its company offers, ``passing`` is what passes in its calendars, for who
+    looks. ``repeats``: how often the call asked just this within a minute; ``known``: the same request was
+    here.
     """
 
     branch: Branch
     places: Sequence[Row]
+    passing: Passing | None = None
     call: Call | None = None
     known: bool = False
     repeats: int = 0
@@ -49,12 +52,17 @@ class Arrival:
         return self.branch.company
 
 
-def arrive(account: TelephonyAccount, line: Line, destination: Destination, *, keys: Keys) -> Arrival | None:
+def arrive(
+    account: TelephonyAccount, line: Line, destination: Destination, *, keys: Keys, looks: bool = False
+) -> Arrival | None:
     """The line's call and branch; None when the branch or its company is switched off.
 
-    Raises ``WayChanged`` when the line does not lead to the destination any more.
+    ``looks``: a free time is looked for. Raises ``WayChanged`` when the line does not lead to the
+    destination any more.
     """
-    calls, places, *way = ask(
+    # As a provider writes numbers; another that the caller goes by is asked for when it is known.
+    phone = line.caller_id
+    calls, places, *rest = ask(
         _call.bound(
             company=destination.company_id,
             account=account.pk,
@@ -66,25 +74,28 @@ def arrive(account: TelephonyAccount, line: Line, destination: Destination, *, k
             since=timezone.now() - timedelta(seconds=LOOP_SECONDS),
         ),
         bookable(destination.company_id),
+        *((passing(phone=phone),) if looks else ()),
         *confirming(account, line),
     )
-    confirm(account, destination, way)
-    found = _of_call(calls[0], places) if calls else None
+    passes = passing_of(rest.pop(0), phone=phone) if looks else None
+    confirm(account, destination, rest)
+    found = _of_call(calls[0], places, passes) if calls else None
     if found is not None and found.branch.pk == destination.branch_id:
         return found if found.branch.active and found.company.active else None
     row = _branch.first(company=destination.company_id, branch=destination.branch_id)
     if row is None:
         return None
     # A call that began at another number of the same company stays where it began.
-    return found if found is not None else Arrival(_branch_of(row), places)
+    return found if found is not None else Arrival(_branch_of(row), places, passes)
 
 
-def _of_call(row: Row, places: Sequence[Row]) -> Arrival:
+def _of_call(row: Row, places: Sequence[Row], passes: Passing | None) -> Arrival:
     *same, repeats, last_round = row[:_TO_CALL]
     call: Call = instance(Call, row[_TO_CALL:_TO_BRANCH], but_not=LEFT_OUT)
     return Arrival(
         branch=_branch_of(row[_TO_BRANCH:]),
         places=places,
+        passing=passes,
         call=call,
         known=call.company_id in same,
         repeats=repeats or 0,

@@ -106,11 +106,13 @@ def _answer(
     keys = replay.keys_of(
         invocation, signature=signature, function=function.name if function is not None else invocation.name
     )
+    # Whoever was overtaken looks again, keeps what is free, and then names it.
+    looks = function is not None and function.wishes and not function.writes and not overtaken
     with company_scope(destination.company_id):
-        found = arrive(account, line, destination, keys=keys)
+        found = arrive(account, line, destination, keys=keys, looks=looks)
         if found is None:
             return unknown_number(account)
-        asked = _Asked(account, invocation, function, keys, found, overtaken)
+        asked = _Asked(account, invocation, function, keys, found)
         if not overtaken and _over_rate(found.company) and not _passes_all_the_same(asked):
             counts.note("functions_refused_over_rate")
             return replies.rate_limited(_turn(Call(), asked, deadline)).envelope()
@@ -131,7 +133,6 @@ class _Asked:
     function: Function | None
     keys: replay.Keys
     found: Arrival
-    overtaken: bool
 
     @property
     def writes(self) -> bool:
@@ -182,7 +183,7 @@ def _turn(call: Call, asked: _Asked, deadline: Deadline) -> Turn:
         function=asked.invocation.name,
         deadline=deadline,
         keeps_for_later=not asked.writes,
-        keeps_slots_later=not asked.writes and not asked.overtaken,
+        passing=asked.found.passing,
         last_round=None if asked.writes else asked.found.last_round,
     )
 
@@ -228,7 +229,7 @@ def _run(turn: Turn, asked: _Asked, row: FunctionCall) -> Json:
         # No wait for the disk: what is booked is stored already, everything else can be asked again.
         send(*turn.statements(), _written(row), durable=False)
     except IntegrityError as error:
-        if turn.keeps_slots_later and not replay.known(asked.account, asked.keys):
+        if turn.passing is not None and not replay.known(asked.account, asked.keys):
             raise _Overtaken from error
         # The same request at the same time was quicker: its answer is the answer, and its effects are all.
         return _first_answer(turn, asked, replay.before(asked.account, asked.keys)[0])

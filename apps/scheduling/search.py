@@ -22,7 +22,7 @@ from apps.scheduling.alternatives import Ranking, Reason, Rules, is_enough, rank
 from apps.scheduling.availability import RESERVE, Listing, Window
 from apps.scheduling.gateway import CalendarUnavailable
 from apps.scheduling.models import Appointment
-from apps.scheduling.occupancy import Occupancy
+from apps.scheduling.occupancy import Occupancy, Passing
 from apps.scheduling.places import Place
 from apps.scheduling.wish import Wish
 
@@ -64,8 +64,8 @@ class Search:
     """One search. ``refused`` starts are never offered; ``moving`` is the appointment to be moved.
 
     ``only_inside``: nobody wants to hear what lies outside the wish. ``beside`` starts are offered in the
-    same breath: not named twice, and still kept. ``keeps_later``: the starts are kept with the answer that
-    names them, not before.
+    same breath: not named twice, and still kept. ``passing``: what was read with the call; the starts are
+    kept with the answer that names them then, not before.
     """
 
     place: Place
@@ -77,7 +77,7 @@ class Search:
     limit: int = 2
     only_inside: bool = False
     beside: frozenset[datetime] = frozenset()
-    keeps_later: bool = False
+    passing: Passing | None = None
 
     def run(self) -> Found:
         """Search the wish's days and some more; once wider when nothing is left. May raise
@@ -138,9 +138,9 @@ class Search:
         company = self.place.company.pk
         if not is_on(Flag.SLOT_HOLDS, company_id=company):
             return self._rank(listing, self._occupancy(listing)), ()
-        if not self.keeps_later or is_on(Flag.CALCOM_RESERVATIONS, company_id=company):
+        if self.passing is None or is_on(Flag.CALCOM_RESERVATIONS, company_id=company):
             return self._kept(listing), ()
-        taken = self._occupancy(listing)
+        taken = self._known(listing, self.passing) or self._occupancy(listing)
         ranking = self._rank(listing, taken)
         holds.settle(self.place, (), owner=self.asker.owner, taken=taken)
         return ranking, self._owned(holds.keeping, ranking, taken)
@@ -180,6 +180,11 @@ class Search:
         calendar decides."""
         offers = ranking.matches if self.only_inside else ranking.offers
         return {slot.start: slot.seats for slot in offers if not slot.held}
+
+    def _known(self, listing: Listing, passing: Passing) -> Occupancy | None:
+        window = Window(listing.first, listing.last)
+        phone = self.asker.customer_phone
+        return occupancy.known(self.place, window, passing, owner=self.asker.owner, phone=phone)
 
     def _occupancy(self, listing: Listing) -> Occupancy:
         return occupancy.read(

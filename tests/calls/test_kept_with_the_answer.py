@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from django.db import connections
+from django.db import connection, connections
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from apps.calls import dispatch
@@ -119,6 +120,30 @@ def test_nobody_is_overtaken_by_another_company_though_it_has_the_same_ids(
     assert answer["status"] == "available"
     assert answer["slot"]["start"] == TEN.isoformat()
     assert {start for start, _ in kept(linden)} == {TEN}
+
+
+@pytest.mark.postgres
+def test_a_wish_whose_free_times_are_known_is_two_messages(practice: Business) -> None:
+    counted = []
+    for _ in range(3):
+        caller = Phone(practice)
+        caller.function("get_call_context")
+        with CaptureQueriesContext(connection) as messages:
+            caller.function("check_availability", when=WISH)
+        counted.append(len(messages))
+        caller.event("call_ended")
+    # The first ones also made plans, and read what stands.
+    assert counted[-1] == 2
+
+
+def test_what_somebody_booked_meanwhile_is_not_offered_from_memory(practice: Business, phone: Phone) -> None:
+    first = Phone(practice, caller="+491701111111")
+    slot = first.function("check_availability", when=WISH)["slot"]["slot"]
+    phone.function("check_availability", when="Donnerstag um 10 Uhr")
+    assert first.function("book_appointment", slot=slot, customer_name="Erika Muster")["booked"]
+    answer = phone.function("check_availability", when=WISH)
+    assert answer["status"] == "alternatives"
+    assert TEN.isoformat() not in {one["start"] for one in answer["alternatives"]}
 
 
 def test_an_answer_that_cannot_be_stored_keeps_nothing(

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from apps.scheduling import occupancy
@@ -15,8 +17,17 @@ from apps.scheduling.alternatives import Slot
 from apps.scheduling.availability import Listing, Window
 from apps.scheduling.models import Appointment, BookingAttempt, Hold
 from apps.scheduling.places import Place
+from apps.scheduling.versions import raise_version
 from apps.tenants.scoping import company_scope
-from tests.factories import CALLER, Business, make_appointment, make_attempt, make_business, make_customer
+from tests.factories import (
+    CALLER,
+    OTHER_NUMBER,
+    Business,
+    make_appointment,
+    make_attempt,
+    make_business,
+    make_customer,
+)
 from tests.scheduling.calendars import WEDNESDAY, at
 from tests.scheduling.engine import place_of
 
@@ -272,15 +283,110 @@ def test_the_appointment_that_is_moved_is_not_in_its_own_way(business: Business)
     assert free(slots(business, listing(*QUARTERS), moving=moving)) == list(QUARTERS)
 
 
-def test_all_of_it_is_one_query(business: Business, django_assert_num_queries: Any) -> None:
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_all_of_it_is_one_message(clock: time_machine.Traveller) -> None:
+    business = make_business()
     make_appointment(business, start=at("10:00"), customer=make_customer(business.company))
     hold(business, "10:00", owner="call:2")
     with company_scope(business.company.pk):
         place = place_of(business)
         occupancy.read(place, DAY, owner="call:1", phone=CALLER, moving_id=None)
-        with django_assert_num_queries(1):
+        with CaptureQueriesContext(connection) as messages:
             taken = occupancy.read(place, DAY, owner="call:1", phone=CALLER, moving_id=None)
+    assert len(messages) == 1
     assert (len(taken.standing), len(taken.holds), len(taken.busy)) == (1, 1, 1)
+
+
+def passing(phone: str | None = CALLER) -> occupancy.Passing:
+    return occupancy.passing_of(occupancy.passing(phone=phone).rows(), phone=phone)
+
+
+class TestKnown:
+    """What was read with the call, and what this process has read under the calendar's version."""
+
+    @pytest.fixture
+    def place(self, business: Business) -> Place:
+        """The caller's own appointment and a hold of another call; the day was looked at before."""
+        make_appointment(business, start=at("10:00"), customer=make_customer(business.company))
+        hold(business, "10:30", owner="call:2")
+        with company_scope(business.company.pk):
+            place = place_of(business)
+            occupancy.read(place, DAY, owner="call:9", phone=None, moving_id=None)
+            return place
+
+    def ask(
+        self, place: Place, passes: occupancy.Passing | None = None, **who: Any
+    ) -> occupancy.Occupancy | None:
+        asked: dict[str, Any] = {"owner": "call:1", "phone": CALLER, **who}
+        return occupancy.known(place, DAY, passes or passing(), **asked)
+
+    def test_it_is_what_reading_it_says_and_costs_nothing(
+        self, business: Business, place: Place, django_assert_num_queries: Any
+    ) -> None:
+        make_attempt(business, start=at("11:00"), owner="call:1")
+        with company_scope(business.company.pk):
+            read = occupancy.read(place, DAY, owner="call:1", phone=CALLER, moving_id=None)
+            passes = passing()
+            with django_assert_num_queries(0):
+                known = self.ask(place, passes)
+        assert known == replace(read, now=passes.now)
+        assert (len(read.standing), len(read.unsettled), len(read.holds), len(read.busy)) == (1, 1, 1, 2)
+
+    def test_what_passes_is_as_it_was_when_the_call_was_read(self, business: Business, place: Place) -> None:
+        hold(business, "12:00", owner="call:3")
+        with company_scope(business.company.pk):
+            known = self.ask(place)
+        assert known is not None
+        assert len(known.holds) == 2
+
+    def test_after_a_change_of_the_calendar_it_is_read_anew(self, business: Business, place: Place) -> None:
+        with company_scope(business.company.pk):
+            raise_version([business.event_type.pk])
+            assert self.ask(place_of(business)) is None
+
+    def test_another_day_is_read(self, business: Business, place: Place) -> None:
+        tomorrow = Window(DAY.first + timedelta(days=1), DAY.last + timedelta(days=1))
+        with company_scope(business.company.pk):
+            assert occupancy.known(place, tomorrow, passing(), owner="call:1", phone=CALLER) is None
+
+    def test_for_who_goes_by_another_number_than_the_one_that_calls_it_is_read(
+        self, business: Business, place: Place
+    ) -> None:
+        with company_scope(business.company.pk):
+            assert self.ask(place, phone="+491709999999") is None
+            assert self.ask(place, passing(None), phone=None) is not None
+
+    def test_after_a_wait_it_is_read(
+        self, business: Business, place: Place, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with company_scope(business.company.pk):
+            passes = passing()
+            waited = replace(passes, read_at=passes.read_at - occupancy.AT_ONCE_SECONDS)
+            assert self.ask(place, waited) is None
+
+    def test_another_company_with_the_same_event_type_knows_nothing_of_it(
+        self, business: Business, place: Place
+    ) -> None:
+        other = make_business("linden-clinic", number=OTHER_NUMBER)
+        assert other.event_type == business.event_type
+        with company_scope(other.company.pk):
+            there = place_of(other)
+            assert self.ask(there) is None
+            occupancy.read(there, DAY, owner="call:9", phone=None, moving_id=None)
+            known = self.ask(there)
+        assert known is not None
+        assert (known.standing, known.holds, known.busy) == ([], [], [])
+
+    def test_no_more_is_kept_than_a_process_may_know(
+        self, business: Business, place: Place, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(occupancy, "MOST_SEEN", 3)
+        with company_scope(business.company.pk):
+            for days in range(5):
+                day = DAY.first + timedelta(days=days)
+                occupancy.read(place, Window(day, day), owner="call:9", phone=None, moving_id=None)
+        assert len(occupancy._seen) == 3
 
 
 def test_a_free_seat_is_one_that_no_hold_has(business: Business) -> None:

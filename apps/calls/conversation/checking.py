@@ -123,7 +123,7 @@ def search(
             moving=moving,
             limit=turn.company.max_alternatives,
             only_inside=skip,
-            keeps_later=turn.keeps_slots_later,
+            passing=turn.passing,
         )
         changes = refusals >= CHANGES_AFTER and not skip
         found = (otherwise(asked) if changes else None) or asked.run()

@@ -14,6 +14,7 @@ from apps.calls.conversation.arguments import Arguments
 from apps.calls.models import Call, Offer
 from apps.core.deadline import Deadline
 from apps.core.prepared import Statement, change, insertion, send
+from apps.scheduling.occupancy import Passing
 from apps.scheduling.places import Place
 from apps.scheduling.search import Asker
 from apps.tenants.models import Branch, Company
@@ -37,8 +38,9 @@ class Turn:
     deadline: Deadline
     # Of a function that writes nothing elsewhere: what it keeps is stored with its answer, all at once.
     keeps_for_later: bool = False
-    # So are the slots that it offers – unless somebody was faster with one the last time it was tried.
-    keeps_slots_later: bool = False
+    # What passes in the calendars, read with the call: the slots that are offered are kept with the answer,
+    # too – unless somebody was faster with one the last time it was tried; then it is None.
+    passing: Passing | None = None
     last_round: int | None = None
     kept: dict[str, Any] = field(default_factory=dict)
     counted: Counter[str] = field(default_factory=Counter)
