@@ -123,6 +123,12 @@ def fetch_ahead(place: Place, *, patience: float, priority: Priority) -> Listing
     return young() or _ask(place, window, "", ahead=True, patience=patience, priority=priority, look=young)
 
 
+def is_ahead(place: Place) -> bool:
+    """Whether this process knows the next weeks, and for a while yet: then nothing need be fetched."""
+    seen = _seen.get(_ahead_key(place))
+    return seen is not None and _will_do(seen, window_ahead(place), young=True)
+
+
 def is_settling(place: Place) -> bool:
     """Whether the calendar changed so lately that its own list may not show it yet."""
     raised = place.raised_at

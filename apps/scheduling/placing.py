@@ -19,6 +19,7 @@ from apps.scheduling.opening import OpeningRules
 
 DAY_MINUTES = 24 * 60
 DAY = timedelta(days=1)
+MINUTE = timedelta(minutes=1)
 # In a narrower window slots are looked for one by one, in a wider one the whole day is placed.
 NARROW_MINUTES = 240
 
@@ -113,6 +114,8 @@ class Days:
         first = bisect_right(self._starts, rules.now, first, after)
         first = bisect_left(self._starts, rules.now + rules.notice, first, after)
         placed = []
+        midnight = _midnight(day, zone)
+        is_even = _midnight(day + 1, zone) - midnight == DAY  # else the clock is no distance
         for slot in self._slots[first:after] if spans else ():
             start = slot.start
             if slot.seats <= 0 or start in rules.refused:
@@ -121,10 +124,13 @@ class Days:
                 begin < start + rules.duration and start < end for begin, end in rules.busy
             ):
                 continue
-            local = start.astimezone(zone)
-            minute = local.hour * 60 + local.minute
+            if is_even:
+                minute, fold = (start - midnight) // MINUTE, 0
+            else:
+                local = start.astimezone(zone)
+                minute, fold = local.hour * 60 + local.minute, local.fold
             if any(begin <= minute < end for begin, end in spans):
-                placed.append((minute, local.fold, slot))
+                placed.append((minute, fold, slot))
         return placed
 
 

@@ -28,7 +28,9 @@ def prewarm(places: Sequence[Place]) -> None:
 
     What is there already costs nothing; what is busy or refused is simply asked later.
     """
-    _in_background(lambda: places)
+    missing = [place for place in places if not availability.is_ahead(place)]
+    if missing:
+        _in_background(lambda: missing)
 
 
 def prewarm_branch(branch_id: int) -> None:
