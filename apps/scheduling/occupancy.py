@@ -143,9 +143,10 @@ class Passing:
     read_at: float
     now: float
 
-    def serves(self, phone: str | None) -> bool:
-        """Whether it may be used for this caller now."""
-        return self.phone == (phone or "") and time.monotonic() - self.read_at < AT_ONCE_SECONDS
+    @property
+    def fresh(self) -> bool:
+        """Whether nothing was waited for since it was read."""
+        return time.monotonic() - self.read_at < AT_ONCE_SECONDS
 
 
 def passing(*, phone: str | None) -> Statement:
@@ -197,7 +198,7 @@ def known(
     calendar's version; None where that will not do. Whoever keeps what is offered next learns whether
     somebody was faster."""
     stands = _seen.get(_key(place, window))
-    if stands is None or not passes.serves(phone):
+    if stands is None or not passes.fresh or passes.phone != (phone or ""):
         return None
     return _occupancy(place, window, stands, passes, owner=owner, moving_id=None)
 

@@ -64,8 +64,8 @@ class Search:
     """One search. ``refused`` starts are never offered; ``moving`` is the appointment to be moved.
 
     ``only_inside``: nobody wants to hear what lies outside the wish. ``beside`` starts are offered in the
-    same breath: not named twice, and still kept. ``passing``: what was read with the call; the starts are
-    kept with the answer that names them then, not before.
+    same breath: not named twice, and still kept. ``passing``: what was read with the call; what is found at
+    once is kept with the answer that names it then, not before.
     """
 
     place: Place
@@ -138,7 +138,9 @@ class Search:
         company = self.place.company.pk
         if not is_on(Flag.SLOT_HOLDS, company_id=company):
             return self._rank(listing, self._occupancy(listing)), ()
-        if self.passing is None or is_on(Flag.CALCOM_RESERVATIONS, company_id=company):
+        reserves = is_on(Flag.CALCOM_RESERVATIONS, company_id=company)
+        # Who has waited for the calendar was not alone: where many look, each keeps first what it names.
+        if self.passing is None or not self.passing.fresh or reserves:
             return self._kept(listing), ()
         taken = self._known(listing, self.passing) or self._occupancy(listing)
         ranking = self._rank(listing, taken)
