@@ -173,6 +173,7 @@ def watched(server: str) -> Iterator[Visitors]:
         browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
         yield Visitors(browser, Watch(server))
         browser.close()
+        connection.close()  # the second one (see ``visitors``), whoever has used it last
 
 
 @pytest.fixture
