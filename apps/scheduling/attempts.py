@@ -73,6 +73,8 @@ class Wish:
     customer: Customer | None = None
     appointment: Appointment | None = None
     reason: str = ""
+    # When it was said: what has ended since then was not known to whoever said it.
+    asked_at: datetime | None = None
 
     @property
     def key(self) -> str:
@@ -104,7 +106,7 @@ def claim(place: Place, wish: Wish) -> tuple[BookingAttempt, bool]:
         return asked_before, False
     same = [one for one in tries if one.owner == wish.owner and one.idempotency_key.startswith(wish.key)]
     last = same[-1] if same else None
-    if last is not None and not _is_over(last):
+    if last is not None and (not _is_over(last) or _ended_since(wish, last)):
         return last, False
     number = int(last.idempotency_key.rpartition(":")[2]) + 1 if last is not None else 0
     key = f"{wish.key}:{number}"
@@ -192,6 +194,18 @@ def _is_over(attempt: BookingAttempt) -> bool:
         appointment is None
         or appointment.status not in Appointment.OPEN
         or appointment.start != attempt.start
+    )
+
+
+def _ended_since(wish: Wish, attempt: BookingAttempt) -> bool:
+    """Whether what came of the attempt was ended while this wish was under way: a request that was slow to
+    arrive must not book again what its caller has cancelled meanwhile."""
+    made = attempt.appointment
+    return (
+        wish.asked_at is not None
+        and made is not None
+        and made.status not in Appointment.OPEN
+        and made.updated_at > wish.asked_at
     )
 
 

@@ -38,12 +38,13 @@ def book(
     owner: str,
     deadline: Deadline,
     notes: str = "",
+    asked_at: datetime | None = None,
 ) -> Outcome:
-    """Book this start for this attendee.
+    """Book this start for this attendee, as was ``asked_at`` some moment.
 
     The same wish in the same conversation is the same attempt: it is joined while it runs and
-    answered ``already`` when it stands. So is what the number that calls has asked for in another
-    conversation. Raises nothing that the calendar does.
+    answered ``already`` when it stands, and refused when it was ended since it was asked. So is what
+    the number that calls has asked for in another conversation. Raises nothing that the calendar does.
     """
     customer = customer_for(place, attendee)
     wish = Wish(
@@ -56,6 +57,7 @@ def book(
         parts=(place.service.pk, place.branch.pk, start.timestamp(), folded(attendee.name)),
         customer=customer,
         reason=notes,
+        asked_at=asked_at,
     )
     try:
         attempt, fresh = attempts.claim(place, wish)

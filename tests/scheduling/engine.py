@@ -41,6 +41,7 @@ def book(
     owner: str = "call:1",
     patience: float = PATIENCE,
     notes: str = "",
+    asked_at: datetime | None = None,
 ) -> Outcome:
     """Book as a call would."""
     with company_scope(business.company.pk):
@@ -51,6 +52,7 @@ def book(
             owner=owner,
             deadline=Deadline.after(patience),
             notes=notes,
+            asked_at=asked_at,
         )
 
 

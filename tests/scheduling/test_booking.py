@@ -9,6 +9,7 @@ from typing import Any
 
 import kombu.exceptions
 import pytest
+import time_machine
 from django.db import OperationalError
 from django.utils import timezone
 
@@ -168,6 +169,24 @@ def test_a_cancelled_appointment_may_be_booked_again(practice: Business, sandbox
     second = book(practice)
     assert second.settled == "done"
     assert second.appointment != first
+
+
+def test_a_request_that_was_slow_to_arrive_does_not_book_again_what_was_cancelled_meanwhile(
+    practice: Business, sandbox: SandboxServer, clock: time_machine.Traveller
+) -> None:
+    """The provider sent it, heard nothing, sent another; that was booked, and cancelled."""
+    asked_at = timezone.now()
+    clock.shift(timedelta(seconds=1))
+    appointment = booked(practice)
+    assert cancel(practice, appointment, owner="call:1").settled == "done"
+    clock.shift(timedelta(seconds=1))
+    late = book(practice, asked_at=asked_at)
+    assert (late.settled, late.code) == ("refused", "ended_meanwhile")
+    assert posts(sandbox) == 1
+    # Who says it after the cancellation means it.
+    again = book(practice, asked_at=timezone.now())
+    assert again.settled == "done"
+    assert posts(sandbox) == 2
 
 
 def test_who_hears_pending_and_calls_again_is_not_booked_a_second_time(

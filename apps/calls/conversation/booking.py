@@ -64,6 +64,7 @@ def _book(turn: Turn, choice: Choice) -> Reply:
         owner=turn.call.owner_key,
         deadline=turn.deadline,
         notes=turn.args.notes,
+        asked_at=turn.began,
     )
     return _told(turn, choice, outcome)
 

@@ -42,6 +42,8 @@ class Turn:
     # too – unless somebody was faster with one the last time it was tried; then it is None.
     passing: Passing | None = None
     last_round: int | None = None
+    # When the function was asked.
+    began: datetime = field(default_factory=timezone.now)
     kept: dict[str, Any] = field(default_factory=dict)
     counted: Counter[str] = field(default_factory=Counter)
     offers: list[Offer] = field(default_factory=list)
