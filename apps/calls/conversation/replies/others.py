@@ -30,6 +30,9 @@ REFUSALS = {
         "I cannot change appointments without your phone number. Shall someone call you back?"
     ),
     "not_changeable": mark("This appointment cannot be changed by phone. Shall someone call you back?"),
+    "ended_meanwhile": mark(
+        "This appointment has been cancelled meanwhile, nothing is booked. Shall I look for another time?"
+    ),
     "other": mark("I cannot book this appointment by phone. Shall someone call you back?"),
 }
 
