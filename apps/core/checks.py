@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Tags, Warning
+from django.core.checks import CheckMessage, Error, Tags
 from django.core.checks import register as register_check
 from django.core.exceptions import ImproperlyConfigured
-from django.db import connections
 
 from apps.core.encryption import cipher
 
@@ -41,27 +39,7 @@ def data_dir_is_writable(**_: Any) -> list[CheckMessage]:
     return []
 
 
-def tables_are_analyzed(*, databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
-    """PostgreSQL's autovacuum is on: what it tells of a table's size is what makes the plans for it good."""
-    found: list[CheckMessage] = []
-    for alias in databases or ():
-        connection = connections[alias]
-        if connection.vendor == "postgresql":
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT current_setting('autovacuum')")
-                if cursor.fetchone() != ("on",):
-                    found.append(
-                        Warning(
-                            "PostgreSQL's autovacuum is off: nothing tells the planner how tables grow.",
-                            hint="Switch it on in postgresql.conf, or run VACUUM (ANALYZE) every minute.",
-                            id="core.W003",
-                        )
-                    )
-    return found
-
-
 def register() -> None:
     """Make the checks known to Django."""
     register_check(encryption_keys_work, Tags.security)
     register_check(data_dir_is_writable, Tags.files)
-    register_check(tables_are_analyzed, Tags.database)
