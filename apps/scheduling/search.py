@@ -140,7 +140,7 @@ class Search:
             return self._rank(listing, self._occupancy(listing)), ()
         reserves = is_on(Flag.CALCOM_RESERVATIONS, company_id=company)
         # Who has waited for the calendar was not alone: where many look, each keeps first what it names.
-        if self.passing is None or not self.passing.fresh or reserves:
+        if self.passing is None or not self.passing.fresh or reserves or self.moving is not None:
             return self._kept(listing), ()
         taken = self._known(listing, self.passing) or self._occupancy(listing)
         ranking = self._rank(listing, taken)

@@ -26,6 +26,12 @@ TEN = datetime(2026, 1, 7, 10, 0, tzinfo=BERLIN)
 WISH = "Mittwoch um 10 Uhr"
 
 
+@pytest.fixture(autouse=True)
+def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However slow the machine is, nobody counts as having waited: else each would keep before it names."""
+    monkeypatch.setattr(occupancy, "AT_ONCE_SECONDS", 60.0)
+
+
 def kept(business: Business) -> set[tuple[datetime, str]]:
     with company_scope(business.company.pk):
         return set(Hold.objects.values_list("start", "owner"))
@@ -157,6 +163,18 @@ def test_an_answer_that_cannot_be_stored_keeps_nothing(
     assert kept(practice) == set()
     with company_scope(practice.company.pk):
         assert not Offer.objects.exists()
+
+
+def test_who_has_waited_keeps_before_it_names(
+    practice: Business, phone: Phone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise ValueError
+
+    monkeypatch.setattr(occupancy, "AT_ONCE_SECONDS", 0.0)
+    monkeypatch.setattr(dispatch, "_written", refuse)
+    assert phone.function("check_availability", when=WISH)["status"] == "unavailable"
+    assert {start for start, _ in kept(practice)} == {TEN}
 
 
 def test_an_offer_heard_again_is_kept_longer(practice: Business, phone: Phone, clock: Any) -> None:
